@@ -1,0 +1,1 @@
+"""The HTTP edge: shapes, limits, problems, and the client library."""

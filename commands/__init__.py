@@ -1,0 +1,1 @@
+"""The write side: commands are decided, appended in groups and answered once."""

@@ -1,0 +1,1 @@
+"""The log: protocol, codec, PostgreSQL store, relay and Kafka."""

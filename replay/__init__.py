@@ -1,0 +1,1 @@
+"""Rebuilding, comparing and verifying read models against the log."""

@@ -1,0 +1,1 @@
+"""The independent check of the laws: imports nothing else of this project."""

@@ -1,0 +1,1 @@
+"""Checks of behaviour, one folder per cost."""
