@@ -1,0 +1,38 @@
+"""What every test shares: Hypothesis profiles, and no silent green without a Chromium."""
+
+import os
+import shutil
+from importlib.util import find_spec
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+if find_spec("tests.parts") is not None:
+    pytest_plugins = ["tests.parts"]
+
+CI = os.environ.get("CI") == "true"
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+settings.register_profile("dev", max_examples=50, deadline=None)
+# The same examples on every run: a red test on one machine is red on the other.
+settings.register_profile("ci", parent=settings.get_profile("dev"), derandomize=True)
+settings.register_profile(
+    "nightly",
+    max_examples=2_000,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if CI else "dev"))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of the machine's Chromium (BACKSTOCK_CHROMIUM, or the first one on the PATH)."""
+    found = next(filter(None, map(shutil.which, CHROMIUMS)), "")
+    path = os.environ.get("BACKSTOCK_CHROMIUM", found)
+    if path:
+        return path
+    missing = "no Chromium on the PATH (Debian: apt-get install chromium)"
+    if CI:
+        pytest.fail(missing)
+    pytest.skip(f"left out: {missing}")
