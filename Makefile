@@ -46,7 +46,7 @@ lint: setup ## Check style, types and architecture without changing anything
 	$(BIN)/ruff check $(PACKAGES)
 	$(BIN)/ruff format --check $(PACKAGES)
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 fmt: setup ## Format the code and repair what can be repaired
 	$(BIN)/ruff check --fix $(PACKAGES)
