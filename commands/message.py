@@ -1,0 +1,48 @@
+"""What every command has, and what makes two commands the same one."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Annotated, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from commands.fields import Instant, Key, LedgerName, Version
+
+
+class Message(BaseModel):
+    """A request to change one ledger. Immutable; unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    type_name: ClassVar[str]
+
+    key: Annotated[
+        Key,
+        Field(
+            description="Your name for this request, unique in the ledger for ever: 1 to 200 "
+            "printable ASCII characters. The same key and body gets the same answer and has one "
+            "effect; the same key with another body is refused."
+        ),
+    ]
+    ledger: Annotated[LedgerName, Field(description="The ledger's short name.")] = "main"
+    occurred_at: Annotated[
+        Instant | None,
+        Field(
+            description="When it happened, with offset; at most 5 minutes ahead of the ledger's "
+            "clock. Left out: the instant it is recorded."
+        ),
+    ] = None
+    expected_version: Annotated[
+        Version | None,
+        Field(description="Refuse the command unless its main stream is at this version."),
+    ] = None
+
+    def estimated_events(self) -> int:
+        """About how many events it leads to; sizes batches and queues, limits nothing."""
+        return 1
+
+
+def body_hash(command: Message) -> bytes:
+    """What two sendings of one key must agree on: everything but the key, defaults left out."""
+    body = command.model_dump_json(exclude={"key"}, exclude_defaults=True)
+    return sha256(command.type_name.encode() + b"\0" + body.encode()).digest()

@@ -1,0 +1,225 @@
+"""Every command the ledger takes: imperative, immutable, told apart by `type`.
+
+Commands about items, locations and stock are here, those about orders in `order_messages`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, Self, get_args
+
+from pydantic import Field, TypeAdapter, model_validator
+from pydantic_core import PydanticCustomError
+
+from commands.fields import (
+    MEDIA_URLS_MAX,
+    Attributes,
+    Change,
+    Currency,
+    Gtin,
+    Id,
+    Instant,
+    Latitude,
+    Level,
+    Longitude,
+    MediaUrl,
+    Name,
+    Note,
+    Quantity,
+    Reason,
+    Text,
+)
+from commands.message import Message
+from commands.order_messages import (
+    AllocateOrder,
+    CancelOrder,
+    PlaceOrder,
+    RecordCharge,
+    ShipOrder,
+    UnitPrice,
+)
+from domain.events import Disposition, LocationType, Tracking
+
+
+class _Item(Message):
+    sku: Id
+    name: Name
+    description: Text = ""
+    category: Note = ""
+    media_urls: Annotated[tuple[MediaUrl, ...], Field(max_length=MEDIA_URLS_MAX)] = ()
+    gtin: Annotated[Gtin | None, Field(description="8, 12, 13 or 14 digits.")] = None
+    unit: Annotated[Name, Field(max_length=32)] = "each"
+    tracking: Tracking = "none"
+    reorder_point: Level = 0
+    safety_stock: Level = 0
+    backorder_limit: Annotated[
+        Level, Field(description="Units that may be promised beyond on hand, per location.")
+    ] = 0
+    attributes: Attributes = Field(default_factory=dict)
+
+
+class RegisterItem(_Item):
+    """Make an item known by its SKU; anything about its stock needs this first."""
+
+    type_name: ClassVar = "register_item"
+
+    type: Literal["register_item"]
+
+
+class DescribeItem(_Item):
+    """Replace an item's whole description: a field left out goes back to its default."""
+
+    type_name: ClassVar = "describe_item"
+
+    type: Literal["describe_item"]
+
+
+class DiscontinueItem(Message):
+    """No more receipts and no more backorders; what is left may still be sold."""
+
+    type_name: ClassVar = "discontinue_item"
+
+    type: Literal["discontinue_item"]
+    sku: Id
+    reason: Note = ""
+
+
+class RegisterLocation(Message):
+    """Make a place known where stock can be."""
+
+    type_name: ClassVar = "register_location"
+
+    type: Literal["register_location"]
+    location: Id
+    name: Name
+    location_type: LocationType = "warehouse"
+    latitude_microdegrees: Latitude | None = None
+    longitude_microdegrees: Longitude | None = None
+
+    @model_validator(mode="after")
+    def coordinates_come_in_pairs(self) -> Self:
+        if (self.latitude_microdegrees is None) != (self.longitude_microdegrees is None):
+            raise PydanticCustomError("coordinates", "give latitude and longitude, or neither")
+        return self
+
+
+class _Stock(Message):
+    """A command about one SKU at one location."""
+
+    sku: Id
+    location: Id
+
+
+class ReceiveStock(_Stock):
+    """Units came in. A fact: refused only when the item or location is unknown or discontinued."""
+
+    type_name: ClassVar = "receive_stock"
+
+    type: Literal["receive_stock"]
+    quantity: Quantity
+    document: Annotated[Note, Field(description="Delivery note, purchase order or the like.")] = ""
+
+
+class AdjustStock(_Stock):
+    """Units were lost (negative) or found (positive) outside a count. A fact."""
+
+    type_name: ClassVar = "adjust_stock"
+
+    type: Literal["adjust_stock"]
+    delta: Change
+    reason: Reason
+
+
+class CountStock(_Stock):
+    """Somebody counted: on hand was `counted` at `occurred_at`. A fact."""
+
+    type_name: ClassVar = "count_stock"
+
+    type: Literal["count_stock"]
+    count_id: Id
+    counted: Level
+
+
+class ReserveStock(_Stock):
+    """Promise units until `expires_at`; refused when fewer are available."""
+
+    type_name: ClassVar = "reserve_stock"
+
+    type: Literal["reserve_stock"]
+    reservation_id: Id
+    quantity: Quantity
+    expires_at: Instant
+
+
+class ReleaseReservation(_Stock):
+    """Give a reservation's units back before they are shipped."""
+
+    type_name: ClassVar = "release_reservation"
+
+    type: Literal["release_reservation"]
+    reservation_id: Id
+
+
+class ExpireReservation(_Stock):
+    """Give a reservation's units back because its time is over; refused before that."""
+
+    type_name: ClassVar = "expire_reservation"
+
+    type: Literal["expire_reservation"]
+    reservation_id: Id
+
+
+class ShipStock(_Stock):
+    """Units left: against a reservation, or straight from what is available."""
+
+    type_name: ClassVar = "ship_stock"
+
+    type: Literal["ship_stock"]
+    quantity: Quantity
+    reservation_id: Id | None = None
+    unit_price_micros: UnitPrice | None = None
+    currency: Currency | None = None
+
+    @model_validator(mode="after")
+    def a_price_names_its_currency(self) -> Self:
+        if (self.unit_price_micros is None) != (self.currency is None):
+            raise PydanticCustomError("price", "give unit_price_micros and currency, or neither")
+        return self
+
+
+class ReturnStock(_Stock):
+    """Units came back: to stock, or damaged (then they are held and cannot be promised)."""
+
+    type_name: ClassVar = "return_stock"
+
+    type: Literal["return_stock"]
+    quantity: Quantity
+    to: Disposition = "stock"
+    order_id: Id | None = None
+    reason: Note = ""
+
+
+Command = Annotated[
+    RegisterItem
+    | DescribeItem
+    | DiscontinueItem
+    | RegisterLocation
+    | ReceiveStock
+    | AdjustStock
+    | CountStock
+    | ReserveStock
+    | ReleaseReservation
+    | ExpireReservation
+    | ShipStock
+    | ReturnStock
+    | PlaceOrder
+    | AllocateOrder
+    | ShipOrder
+    | CancelOrder
+    | RecordCharge,
+    Field(discriminator="type"),
+]
+COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
+COMMAND_TYPES: Mapping[str, type[Message]] = {
+    message.type_name: message for message in get_args(get_args(Command)[0])
+}

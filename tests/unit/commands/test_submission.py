@@ -1,0 +1,36 @@
+import pytest
+
+from commands.order_messages import OrderedLine, PlaceOrder
+from commands.submission import Submission, subject_id
+
+LINE = OrderedLine(line=1, sku="a", location="hall", quantity=1)
+
+
+def order(customer: str | None) -> PlaceOrder:
+    return PlaceOrder(type="place_order", key="k", order_id="o", lines=(LINE,), customer=customer)
+
+
+def test_a_subject_id_is_stable_and_differs_by_secret_and_kind() -> None:
+    one = subject_id(b"secret", "customer", "ada@example.org")
+    assert one == subject_id(b"secret", "customer", "ada@example.org")
+    assert one != subject_id(b"other", "customer", "ada@example.org")
+    assert one != subject_id(b"secret", "actor", "ada@example.org")
+    assert "ada" not in one
+
+
+def test_a_customer_in_clear_cannot_be_submitted() -> None:
+    with pytest.raises(ValueError, match="not a subject id"):
+        Submission(tenant="acme", actor="key_1", command=order("ada@example.org"))
+    opaque = subject_id(b"secret", "customer", "ada@example.org")
+    assert Submission(tenant="acme", actor="key_1", command=order(opaque)).ledger == "acme/main"
+
+
+@pytest.mark.parametrize("actor", ["", "Ada Lovelace", "ada@example.org", "sub_ADA", "key_"])
+def test_an_actor_in_clear_cannot_submit(actor: str) -> None:
+    with pytest.raises(ValueError, match="not opaque"):
+        Submission(tenant="acme", actor=actor, command=order(None))
+
+
+def test_a_trace_that_is_no_plain_text_is_refused() -> None:
+    with pytest.raises(ValueError, match="printable"):
+        Submission(tenant="acme", actor="key_1", command=order(None), traceparent="a\nb")
