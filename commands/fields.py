@@ -13,16 +13,23 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-ID_PATTERN = r"^[A-Za-z0-9._:/-]{1,64}$"
-KEY_PATTERN = r"^[!-~]{1,200}$"
-LEDGER_PATTERN = r"^[a-z0-9][a-z0-9-]{0,30}$"
-CURRENCY_PATTERN = r"^[A-Z]{3}$"
-URL_PATTERN = r"^https?://[^\s]{1,1990}$"
+from domain.values import (
+    ATTRIBUTE_LENGTH_MAX,
+    ATTRIBUTES_MAX,
+    CURRENCY_PATTERN,
+    DESCRIPTION_LENGTH_MAX,
+    ID_PATTERN,
+    KEY_PATTERN,
+    NAME_LENGTH_MAX,
+    PRICE_MICROS_MAX,
+    QUANTITY_MAX,
+    REASON_LENGTH_MAX,
+    URL_LENGTH_MAX,
+    is_gtin,
+)
 
-QUANTITY_MAX = 1_000_000_000
-MONEY_MICROS_MAX = 10**15  # A thousand million of the major unit; sums of many stay inside 64 bits.
-ATTRIBUTES_MAX = 50
-MEDIA_URLS_MAX = 20
+LEDGER_PATTERN = r"^[a-z0-9][a-z0-9-]{0,30}$"
+URL_PATTERN = r"^https?://\S+$"
 INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 MICRODEGREES = 1_000_000
 
@@ -44,10 +51,10 @@ def _not_zero(value: int) -> int:
 
 
 def _gtin(value: str) -> str:
-    digits = [int(digit) for digit in reversed(value)]
-    weighted = sum(digit * (3 if place % 2 else 1) for place, digit in enumerate(digits))
-    if weighted % 10:
-        raise PydanticCustomError("gtin", "the last digit does not check: read the code again")
+    if not is_gtin(value):
+        raise PydanticCustomError(
+            "gtin", "write 8, 12, 13 or 14 digits; the last one checks the others"
+        )
     return value
 
 
@@ -59,14 +66,19 @@ Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
 LedgerName = Annotated[str, StringConstraints(pattern=LEDGER_PATTERN)]
 Currency = Annotated[str, StringConstraints(pattern=CURRENCY_PATTERN)]
-Gtin = Annotated[str, StringConstraints(pattern=r"^(\d{8}|\d{12,14})$"), AfterValidator(_gtin)]
-MediaUrl = Annotated[str, StringConstraints(pattern=URL_PATTERN)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
-Text = Annotated[str, StringConstraints(max_length=4_000)]
-Note = Annotated[str, StringConstraints(max_length=500)]
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
+Gtin = Annotated[str, AfterValidator(_gtin)]
+MediaUrl = Annotated[str, StringConstraints(pattern=URL_PATTERN, max_length=URL_LENGTH_MAX)]
+Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=NAME_LENGTH_MAX, strip_whitespace=True)
+]
+Text = Annotated[str, StringConstraints(max_length=DESCRIPTION_LENGTH_MAX)]
+Note = Annotated[str, StringConstraints(max_length=REASON_LENGTH_MAX)]
+Reason = Annotated[
+    str, StringConstraints(min_length=1, max_length=REASON_LENGTH_MAX, strip_whitespace=True)
+]
+Attribute = Annotated[str, StringConstraints(max_length=ATTRIBUTE_LENGTH_MAX)]
 Attributes = Annotated[
-    dict[Annotated[str, StringConstraints(min_length=1, max_length=64)], Note],
+    dict[Annotated[Attribute, StringConstraints(min_length=1)], Attribute],
     Field(max_length=ATTRIBUTES_MAX),
     # The order of an object's members means nothing, so it must not make another body either.
     AfterValidator(_sorted),
@@ -79,8 +91,8 @@ Change = Annotated[
 ]
 LineNumber = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 Version = Annotated[int, Field(strict=True, ge=0)]
-Price = Annotated[int, Field(strict=True, ge=0, le=MONEY_MICROS_MAX)]
-Money = Annotated[int, Field(strict=True, ge=-MONEY_MICROS_MAX, le=MONEY_MICROS_MAX)]
+Price = Annotated[int, Field(strict=True, ge=0, le=PRICE_MICROS_MAX)]
+Money = Annotated[int, Field(strict=True, ge=-PRICE_MICROS_MAX, le=PRICE_MICROS_MAX)]
 Latitude = Annotated[int, Field(strict=True, ge=-90 * MICRODEGREES, le=90 * MICRODEGREES)]
 Longitude = Annotated[int, Field(strict=True, ge=-180 * MICRODEGREES, le=180 * MICRODEGREES)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant), AfterValidator(_utc)]

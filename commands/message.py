@@ -41,8 +41,11 @@ class Message(BaseModel):
         """About how many events it leads to; sizes batches and queues, limits nothing."""
         return 1
 
+    def body(self) -> str:
+        """What two sendings of one key must agree on: everything but the key, no defaults."""
+        return self.model_dump_json(exclude={"key"}, exclude_defaults=True)
+
 
 def body_hash(command: Message) -> bytes:
-    """What two sendings of one key must agree on: everything but the key, defaults left out."""
-    body = command.model_dump_json(exclude={"key"}, exclude_defaults=True)
-    return sha256(command.type_name.encode() + b"\0" + body.encode()).digest()
+    """SHA-256 over the command's type and body."""
+    return sha256(f"{command.type_name}\0{command.body()}".encode()).digest()

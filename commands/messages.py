@@ -6,13 +6,12 @@ Commands about items, locations and stock are here, those about orders in `order
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal, Self, get_args
+from typing import Annotated, ClassVar, Literal, Self, cast, get_args
 
 from pydantic import Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
 from commands.fields import (
-    MEDIA_URLS_MAX,
     Attributes,
     Change,
     Currency,
@@ -39,39 +38,65 @@ from commands.order_messages import (
     UnitPrice,
 )
 from domain.events import Disposition, LocationType, Tracking
+from domain.item import ItemChanges
+from domain.values import MEDIA_URLS_MAX
+
+MediaUrls = Annotated[tuple[MediaUrl, ...], Field(max_length=MEDIA_URLS_MAX)]
+Unit = Annotated[Name, Field(max_length=32)]
+BackorderLimit = Annotated[
+    Level, Field(description="Units that may be promised beyond on hand, per location.")
+]
+ITEM_FIELDS = ItemChanges.__optional_keys__
 
 
-class _Item(Message):
-    sku: Id
-    name: Name
-    description: Text = ""
-    category: Note = ""
-    media_urls: Annotated[tuple[MediaUrl, ...], Field(max_length=MEDIA_URLS_MAX)] = ()
-    gtin: Annotated[Gtin | None, Field(description="8, 12, 13 or 14 digits.")] = None
-    unit: Annotated[Name, Field(max_length=32)] = "each"
-    tracking: Tracking = "none"
-    reorder_point: Level = 0
-    safety_stock: Level = 0
-    backorder_limit: Annotated[
-        Level, Field(description="Units that may be promised beyond on hand, per location.")
-    ] = 0
-    attributes: Attributes = Field(default_factory=dict)
-
-
-class RegisterItem(_Item):
+class RegisterItem(Message):
     """Make an item known by its SKU; anything about its stock needs this first."""
 
     type_name: ClassVar = "register_item"
 
     type: Literal["register_item"]
+    sku: Id
+    name: Name
+    description: Text = ""
+    category: Note = ""
+    media_urls: MediaUrls = ()
+    gtin: Gtin | None = None
+    unit: Unit = "each"
+    tracking: Tracking = "none"
+    reorder_point: Level = 0
+    safety_stock: Level = 0
+    backorder_limit: BackorderLimit = 0
+    attributes: Attributes = Field(default_factory=dict)
 
 
-class DescribeItem(_Item):
-    """Replace an item's whole description: a field left out goes back to its default."""
+class DescribeItem(Message):
+    """Change what is said about an item: a field that is left out stays as it is."""
 
     type_name: ClassVar = "describe_item"
 
     type: Literal["describe_item"]
+    sku: Id
+    name: Name = ""
+    description: Text = ""
+    category: Note = ""
+    media_urls: MediaUrls = ()
+    gtin: Gtin | None = None
+    unit: Unit = ""
+    tracking: Tracking = "none"
+    reorder_point: Level = 0
+    safety_stock: Level = 0
+    backorder_limit: BackorderLimit = 0
+    attributes: Attributes = Field(default_factory=dict)
+
+    def changes(self) -> ItemChanges:
+        """The fields that were given, also those given as their default."""
+        given = self.model_fields_set & ITEM_FIELDS
+        return cast("ItemChanges", {name: getattr(self, name) for name in sorted(given)})
+
+    def body(self) -> str:
+        # Here a field left out and one set to its default are two different wishes.
+        given = sorted(self.model_fields_set & ITEM_FIELDS)
+        return f"{given} {self.model_dump_json(exclude={'key'})}"
 
 
 class DiscontinueItem(Message):

@@ -9,8 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from commands.fields import Change, Currency, Id, LineNumber, Money, Note, Price, Quantity
 from commands.message import Message
-
-ORDER_LINES_MAX = 2_000
+from domain.values import ORDER_LINES_MAX
 
 CustomerName = Annotated[
     str,

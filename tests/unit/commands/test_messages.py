@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from commands.complaints import complaints
 from commands.message import body_hash
-from commands.messages import COMMAND, COMMAND_TYPES, Command
+from commands.messages import COMMAND, COMMAND_TYPES, Command, DescribeItem
 
 RECEIVE = {
     "type": "receive_stock",
@@ -58,8 +58,8 @@ def test_every_command_has_a_type_of_its_own() -> None:
         ("sku", "85123A\n", "use 1 to 64 letters, digits or . _ : / - without spaces"),
         ("sku", "x" * 65, "use 1 to 64 letters, digits or . _ : / - without spaces"),
         ("sku", 85123, "write text, in quotes"),
-        ("key", "", "use 1 to 200 printable ASCII characters without spaces"),
-        ("key", "ключ", "use 1 to 200 printable ASCII characters without spaces"),
+        ("key", "", "use 1 to 200 printable ASCII characters"),
+        ("key", "ключ", "use 1 to 200 printable ASCII characters"),
         ("ledger", "Main", "use up to 31 lower-case letters, digits or hyphens"),
         ("occurred_at", "2026-03-01", "write an instant with its offset, 2026-03-01T09:30:00Z"),
         ("occurred_at", "2026-03-01T09:30:00", "write an instant with its offset, 2026-03-01T09"),
@@ -136,10 +136,17 @@ def test_two_spellings_of_one_command_have_one_hash(
         (RECEIVE, RECEIVE | {"expected_version": 0}),
         (RECEIVE, RECEIVE | {"occurred_at": "2026-03-01T09:00:00Z"}),
         (ITEM, ITEM | {"type": "describe_item"}),
+        (ITEM | {"type": "describe_item"}, ITEM | {"type": "describe_item", "description": ""}),
     ],
 )
 def test_another_body_has_another_hash(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert body_hash(read(one)) != body_hash(read(other))
+
+
+def test_describing_changes_only_the_fields_that_were_given() -> None:
+    command = read({"type": "describe_item", "key": "k", "sku": "85123A"}, gtin=None, name="Heart")
+    assert isinstance(command, DescribeItem)
+    assert command.changes() == {"gtin": None, "name": "Heart"}
 
 
 @given(st.integers(1, 10**9), st.text("abcXYZ019._:/-", min_size=1, max_size=64))
