@@ -1,0 +1,1 @@
+"""The UCI "Online Retail" file: a year of a wholesaler's invoices."""
