@@ -1,0 +1,60 @@
+"""All aggregates behind one door, for those who fold streams without caring what they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from domain import charge, item, location, order, stock
+from domain.charge import Charge
+from domain.events import (
+    ChargeRecorded,
+    Event,
+    ItemDescribed,
+    ItemDiscontinued,
+    ItemRegistered,
+    LocationRegistered,
+    OrderAllocated,
+    OrderCancelled,
+    OrderPlaced,
+    OrderShipped,
+)
+from domain.item import Item
+from domain.location import Location
+from domain.order import Order
+from domain.stock import Stock
+from domain.streams import StreamKind, kind_of, sku_and_location
+
+State = Item | Location | Stock | Order | Charge
+
+STATE_TYPES: Mapping[StreamKind, type[State]] = {
+    "item": Item,
+    "location": Location,
+    "stock": Stock,
+    "order": Order,
+    "charge": Charge,
+}
+
+
+def initial(stream: str) -> State | None:
+    """The state before the first event: an empty stock, otherwise None."""
+    if kind_of(stream) != "stock":
+        return None
+    sku, at = sku_and_location(stream)
+    return Stock(sku=sku, location=at)
+
+
+def evolve(state: State | None, event: Event, occurred_at: datetime) -> State | None:
+    """Total: an event of another kind than the state leaves it as it is."""
+    match event:
+        case ItemRegistered() | ItemDescribed() | ItemDiscontinued():
+            known = state if isinstance(state, Item) else None
+            return item.evolve(known, event, occurred_at)
+        case OrderPlaced() | OrderAllocated() | OrderShipped() | OrderCancelled():
+            return order.evolve(state if isinstance(state, Order) else None, event, occurred_at)
+        case LocationRegistered():
+            return location.evolve(None, event, occurred_at)
+        case ChargeRecorded():
+            return charge.evolve(None, event, occurred_at)
+        case _:
+            return stock.evolve(state, event, occurred_at) if isinstance(state, Stock) else state

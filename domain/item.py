@@ -1,0 +1,133 @@
+"""An item: what a SKU is, and whether it may still come in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal, TypedDict, assert_never
+
+from domain.events import (
+    ItemDescribed,
+    ItemDiscontinued,
+    ItemEvent,
+    ItemRegistered,
+    Tracking,
+)
+from domain.refusals import ItemDiscontinuedAlready, ItemExists, Refusal, UnknownItem
+from domain.streams import item_stream
+from domain.values import Fact, Facts, Occasion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    sku: str
+    name: str
+    description: str = ""
+    category: str = ""
+    media_urls: tuple[str, ...] = ()
+    gtin: str | None = None
+    unit: str = "each"
+    tracking: Tracking = "none"
+    reorder_point: int = 0
+    safety_stock: int = 0
+    backorder_limit: int = 0
+    attributes: dict[str, str]
+    discontinued_at: datetime | None = None
+
+    @property
+    def status(self) -> Literal["active", "discontinued"]:
+        return "active" if self.discontinued_at is None else "discontinued"
+
+    @property
+    def promise_limit(self) -> int:
+        """Units per location that may be promised beyond what is on hand: none once discontinued."""
+        return self.backorder_limit if self.discontinued_at is None else 0
+
+
+class ItemChanges(TypedDict, total=False):
+    """What `describe` changes; what is left out stays."""
+
+    name: str
+    description: str
+    category: str
+    media_urls: tuple[str, ...]
+    gtin: str | None
+    unit: str
+    tracking: Tracking
+    reorder_point: int
+    safety_stock: int
+    backorder_limit: int
+    attributes: dict[str, str]
+
+
+def evolve(item: Item | None, event: ItemEvent, occurred_at: datetime) -> Item | None:
+    """The state after one more fact of its stream; an end before any beginning says nothing."""
+    match event:
+        case ItemRegistered() | ItemDescribed():
+            return Item(
+                sku=event.sku,
+                name=event.name,
+                description=event.description,
+                category=event.category,
+                media_urls=event.media_urls,
+                gtin=event.gtin,
+                unit=event.unit,
+                tracking=event.tracking,
+                reorder_point=event.reorder_point,
+                safety_stock=event.safety_stock,
+                backorder_limit=event.backorder_limit,
+                attributes=event.attributes,
+                discontinued_at=None if item is None else item.discontinued_at,
+            )
+        case ItemDiscontinued():
+            return None if item is None else replace(item, discontinued_at=occurred_at)
+        case _:
+            assert_never(event)
+
+
+def register(item: Item | None, proposed: ItemRegistered, occasion: Occasion) -> Facts | Refusal:
+    """The proposed event becomes a fact unless the SKU is taken."""
+    if item is not None:
+        return ItemExists(sku=proposed.sku)
+    return (_fact(proposed, occasion),)
+
+
+def describe(
+    item: Item | None, sku: str, changes: ItemChanges, occasion: Occasion
+) -> Facts | Refusal:
+    """What `changes` leaves out stays as it is. A discontinued item may still be described."""
+    if item is None:
+        return UnknownItem(sku=sku)
+    described = ItemDescribed(
+        sku=sku,
+        name=item.name,
+        description=item.description,
+        category=item.category,
+        media_urls=item.media_urls,
+        gtin=item.gtin,
+        unit=item.unit,
+        tracking=item.tracking,
+        reorder_point=item.reorder_point,
+        safety_stock=item.safety_stock,
+        backorder_limit=item.backorder_limit,
+        attributes=item.attributes,
+    )
+    return (_fact(replace(described, **changes), occasion),)
+
+
+def discontinue(item: Item | None, sku: str, reason: str, occasion: Occasion) -> Facts | Refusal:
+    """No receipts dated from then on and no backorder; what is left may be sold."""
+    if item is None:
+        return UnknownItem(sku=sku)
+    if item.discontinued_at is not None:
+        return ItemDiscontinuedAlready(sku=sku, discontinued_at=item.discontinued_at)
+    return (_fact(ItemDiscontinued(sku=sku, reason=reason), occasion),)
+
+
+def _fact(event: ItemEvent, occasion: Occasion) -> Fact:
+    return Fact(
+        stream=item_stream(event.sku),
+        event=event,
+        event_id=occasion.new_id(),
+        occurred_at=occasion.occurred_at,
+    )

@@ -1,0 +1,50 @@
+"""A location: where stock can be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.events import LocationEvent, LocationRegistered, LocationType
+from domain.refusals import LocationExists, Refusal
+from domain.streams import location_stream
+from domain.values import Fact, Facts, Occasion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    location: str
+    name: str
+    type: LocationType = "warehouse"
+    latitude_microdegrees: int | None = None
+    longitude_microdegrees: int | None = None
+
+
+def evolve(
+    location: Location | None,  # noqa: ARG001 - a location has one fact so far
+    event: LocationEvent,
+    occurred_at: datetime,  # noqa: ARG001 - every aggregate evolves with the same arguments
+) -> Location:
+    """The state after one more fact of its stream."""
+    return Location(
+        location=event.location,
+        name=event.name,
+        type=event.type,
+        latitude_microdegrees=event.latitude_microdegrees,
+        longitude_microdegrees=event.longitude_microdegrees,
+    )
+
+
+def register(
+    location: Location | None, proposed: LocationRegistered, occasion: Occasion
+) -> Facts | Refusal:
+    """The proposed event becomes a fact unless the id is taken."""
+    if location is not None:
+        return LocationExists(location=proposed.location)
+    fact = Fact(
+        stream=location_stream(proposed.location),
+        event=proposed,
+        event_id=occasion.new_id(),
+        occurred_at=occasion.occurred_at,
+    )
+    return (fact,)

@@ -1,0 +1,86 @@
+"""Decisions on what happened to a stock: facts, so never refused for want of stock.
+
+All raise HistoryNeededError when dated before what the stock remembers and no history is given
+(`Stock.needs_history`, `Stock.count_needs_history` tell beforehand).
+"""
+
+from __future__ import annotations
+
+from domain.events import Disposition, StockAdjusted, StockCounted, StockReceived, StockReturned
+from domain.order import Order
+from domain.refusals import CountExists, ItemDiscontinuedAlready, Refusal, UnknownOrder
+from domain.shelf import Shelf, StockDraft
+from domain.values import Facts, Occasion
+
+
+def receive(
+    shelf: Shelf, quantity: int, occasion: Occasion, *, document: str = ""
+) -> Facts | Refusal:
+    """Units came in. Refused only for an item that was discontinued by then."""
+    if (unknown := shelf.unknown()) is not None:
+        return unknown
+    end = None if shelf.item is None else shelf.item.discontinued_at
+    if end is not None and occasion.occurred_at >= end:
+        return ItemDiscontinuedAlready(sku=shelf.stock.sku, discontinued_at=end)
+    draft = StockDraft(shelf.stock, occasion, shelf.history)
+    draft.move(
+        StockReceived(sku=draft.sku, location=draft.location, quantity=quantity, document=document)
+    )
+    return draft.facts()
+
+
+def adjust(shelf: Shelf, delta: int, reason: str, occasion: Occasion) -> Facts | Refusal:
+    """`delta` is signed and not 0."""
+    if (unknown := shelf.unknown()) is not None:
+        return unknown
+    draft = StockDraft(shelf.stock, occasion, shelf.history)
+    draft.move(StockAdjusted(sku=draft.sku, location=draft.location, delta=delta, reason=reason))
+    return draft.facts()
+
+
+def count(shelf: Shelf, count_id: str, counted: int, occasion: Occasion) -> Facts | Refusal:
+    """The counted quantity stands, whatever dated before it becomes known later."""
+    if (unknown := shelf.unknown()) is not None:
+        return unknown
+    draft = StockDraft(shelf.stock, occasion, shelf.history)
+    if draft.knows_count(count_id):
+        return CountExists(count_id=count_id, sku=draft.sku, location=draft.location)
+    draft.move(
+        StockCounted(
+            sku=draft.sku,
+            location=draft.location,
+            count_id=count_id,
+            counted=counted,
+            expected=draft.on_hand_at(occasion.occurred_at),
+        )
+    )
+    return draft.facts()
+
+
+def accept_return(
+    shelf: Shelf,
+    quantity: int,
+    occasion: Occasion,
+    *,
+    to: Disposition = "stock",
+    order_id: str | None = None,
+    order: Order | None = None,
+    reason: str = "",
+) -> Facts | Refusal:
+    """`order` is the one that `order_id` names."""
+    if (unknown := shelf.unknown()) is not None:
+        return unknown
+    if order_id is not None and order is None:
+        return UnknownOrder(order_id=order_id)
+    draft = StockDraft(shelf.stock, occasion, shelf.history)
+    draft.move(
+        StockReturned(
+            sku=draft.sku,
+            location=draft.location,
+            quantity=quantity,
+            to=to,
+            order_id=order_id,
+            reason=reason,
+        )
+    )
+    return draft.facts()

@@ -1,0 +1,52 @@
+"""Names of the streams. A stock's two ids are told apart by `@`, which no id may hold."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+StreamKind = Literal["item", "location", "stock", "order", "charge"]
+
+
+def item_stream(sku: str) -> str:
+    """`item-<sku>`."""
+    return f"item-{sku}"
+
+
+def location_stream(location: str) -> str:
+    """`location-<id>`."""
+    return f"location-{location}"
+
+
+def stock_stream(sku: str, location: str) -> str:
+    """`stock-<sku>@<location>`."""
+    return f"stock-{sku}@{location}"
+
+
+def order_stream(order_id: str) -> str:
+    """`order-<id>`."""
+    return f"order-{order_id}"
+
+
+def charge_stream(charge_id: str) -> str:
+    """`charge-<id>`."""
+    return f"charge-{charge_id}"
+
+
+def kind_of(stream: str) -> StreamKind:
+    """What the stream is about. Raises ValueError for a name none of the functions above made."""
+    match stream.partition("-")[0]:
+        case "item" | "location" | "stock" | "order" | "charge" as kind:
+            return kind
+        case _:
+            raise ValueError(f"{stream!r} is no stream of this ledger")
+
+
+def id_of(stream: str) -> str:
+    """The id behind the kind: a SKU, a location, `sku@location`, an order or a charge."""
+    return stream.partition("-")[2]
+
+
+def sku_and_location(stream: str) -> tuple[str, str]:
+    """The two ids of a stock stream."""
+    sku, _, location = id_of(stream).partition("@")
+    return sku, location

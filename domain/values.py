@@ -1,0 +1,64 @@
+"""Small values that decisions take and give, and the limits of what a command may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from domain.events import Event
+
+# One word, 1 to 64 characters. No `@`: it parts the SKU from the location in a stock's stream name.
+ID_PATTERN = r"^[A-Za-z0-9._:/-]{1,64}$"
+# Tenants and ledgers.
+SLUG_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+CURRENCY_PATTERN = r"^[A-Z]{3}$"
+# Printable ASCII: what an HTTP header can carry.
+KEY_PATTERN = r"^[ -~]{1,200}$"
+
+QUANTITY_MAX = 1_000_000_000
+PRICE_MICROS_MAX = 10**15  # A thousand million of the currency's major unit.
+ORDER_LINES_MAX = 2_000
+NAME_LENGTH_MAX = 200
+REASON_LENGTH_MAX = 200
+DOCUMENT_LENGTH_MAX = 200
+DESCRIPTION_LENGTH_MAX = 10_000
+URL_LENGTH_MAX = 2_000
+MEDIA_URLS_MAX = 20
+ATTRIBUTES_MAX = 50
+ATTRIBUTE_LENGTH_MAX = 200
+GTIN_LENGTHS = (8, 12, 13, 14)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """An event that was decided: where it belongs, its id, and when it happened (aware UTC)."""
+
+    stream: str
+    event: Event
+    event_id: UUID
+    occurred_at: datetime
+
+
+Facts = tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """What a decision may not find out by itself: when the business says it happened, what the
+    clock says (the instant the events will be recorded at), and where new event ids come from.
+    """
+
+    occurred_at: datetime
+    now: datetime
+    new_id: Callable[[], UUID]
+
+
+def is_gtin(text: str) -> bool:
+    """8, 12, 13 or 14 ASCII digits whose last is the GS1 check digit of the others."""
+    if len(text) not in GTIN_LENGTHS or not (text.isascii() and text.isdigit()):
+        return False
+    digits = [int(digit) for digit in reversed(text)]
+    weighted = sum(digit * (3 if place % 2 else 1) for place, digit in enumerate(digits))
+    return weighted % 10 == 0
