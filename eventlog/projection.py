@@ -10,7 +10,7 @@ Errors a projection may raise, and what the loop does about each:
     anything else           stops: a fault in the code
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -70,8 +70,9 @@ class Projection(Protocol):
     def checkpoint(self, shard: int) -> Checkpoint:
         """Where to go on; finishes first whatever an earlier process claimed and left open.
 
-        Called when the shard's lease is won and after every `StoreUnavailableError`. Blocks.
-        Raises `StoreUnavailableError`, `EpochMismatchError`.
+        Called when the shard's lease is won, after every `StoreUnavailableError`, and now and then
+        while nothing happens: a read model that lost its data starts it anew here and answers with
+        a lower position. Blocks. Raises `StoreUnavailableError`, `EpochMismatchError`.
         """
 
     def apply(self, batch: Batch) -> None:
@@ -155,12 +156,16 @@ def batch_of(
     *,
     epoch: int,
     handles: frozenset[str],
-    parked: Collection[tuple[str, str]],
+    parked: Mapping[tuple[str, str], int],
 ) -> Batch:
-    """Contiguous events of one shard, at least one, as a batch without parked (ledger, stream)s.
+    """Contiguous events of one shard, at least one, as a batch.
 
-    Same events, handled types and parked streams, same batch: so a claim can be repeated.
+    `parked` has the ledger position from which on a (ledger, stream) is left out. Same events,
+    handled types and parked streams give the same batch: so a claim can be repeated.
     """
+    first, last = events[0], events[-1]
+    if last.shard_position - first.shard_position != len(events) - 1:
+        raise ValueError(f"a batch of shard {first.shard} has a gap after {first.shard_position}")
     ledgers = {
         event.ledger: LedgerMark(
             tenant=event.tenant, position=event.ledger_position, recorded_at=event.recorded_at
@@ -169,9 +174,7 @@ def batch_of(
     }
     kept = [event for event in events if event.type in handles]
     if parked:
-        kept = [event for event in kept if (event.ledger, event.stream) not in parked]
-    first, last = events[0], events[-1]
-    assert last.shard_position - first.shard_position == len(events) - 1, "a batch has no gap"
+        kept = [event for event in kept if not is_parked(event, parked)]
     return Batch(
         shard=first.shard,
         epoch=epoch,
@@ -182,3 +185,9 @@ def batch_of(
         first_recorded_at=first.recorded_at,
         recorded_at=last.recorded_at,
     )
+
+
+def is_parked(event: RecordedEvent, parked: Mapping[tuple[str, str], int]) -> bool:
+    """Whether the event is one that its parked stream keeps back."""
+    since = parked.get((event.ledger, event.stream))
+    return since is not None and event.ledger_position >= since

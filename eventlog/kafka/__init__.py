@@ -1,0 +1,1 @@
+"""Kafka: topics, records, the relay that fills them and the source that reads them."""
