@@ -1,0 +1,1 @@
+"""The embedded development stack: real parts out of Python packages, as supervised children."""
