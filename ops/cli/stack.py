@@ -1,0 +1,233 @@
+"""`backstock up|down|status|backup|restore`: the embedded stack from the command line."""
+
+import json
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ops.settings import Settings
+from ops.stack.directory import DataDirectory
+from ops.stack.state import StackState
+
+if TYPE_CHECKING:
+    from ops.stack.backup import BackupReport
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Data directory (default: BACKSTOCK_DATA, or .backstock)."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer with one JSON object on stdout.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this group."""
+    for command in (up, down, status, backup, restore):
+        app.command()(command)
+
+
+def up(
+    *,
+    data: Data = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return when everything is ready.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Start the embedded stack: PostgreSQL, Kafka, Redis, ClickHouse and Backstock's own roles.
+
+    Nothing needs to be installed, and nothing listens beyond this machine. Ctrl-C stops it; the
+    next start finds the same data. The first start on a machine fetches Kafka (45 MB).
+
+    For example:
+
+        backstock up
+
+        backstock up --detach --data /srv/stock --json
+
+        BACKSTOCK_POSTGRES_DSN=postgresql://… backstock up   (with a PostgreSQL of your own)
+    """
+    from ops.stack.detached import start_detached
+
+    directory = directory_of(data)
+    if detach:
+        console = Console(stderr=True)
+        state, seconds = start_detached(directory, console)
+        show_ready(state, directory, seconds, as_json=as_json)
+    else:
+        _run(directory, as_json=as_json)
+
+
+def _run(directory: DataDirectory, *, as_json: bool) -> None:
+    from ops.roles import composition
+    from ops.stack.progress import LiveAnnouncer, PlainAnnouncer
+    from ops.stack.supervisor import Supervisor
+
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    whole = composition(Settings(data=directory.root))
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        announcer = PlainAnnouncer(console)
+        Supervisor(directory, whole, announcer, stopping).run(
+            lambda state: show_ready(state, directory, as_json=as_json)
+        )
+        return
+    with LiveAnnouncer(console) as live:
+
+        def on_ready(state: StackState) -> None:
+            live.settle()
+            show_ready(state, directory, as_json=as_json)
+
+        Supervisor(directory, whole, live, stopping).run(on_ready)
+
+
+def down(*, data: Data = None, as_json: AsJson = False) -> None:
+    """Stop the stack that runs on a data directory, cleanly; its data stays.
+
+    For example:
+
+        backstock down --data /srv/stock
+    """
+    from ops.stack.detached import stop_detached
+
+    directory = directory_of(data)
+    was_running = stop_detached(directory)
+    if as_json:
+        _print_json({"data": str(directory.root), "was_running": was_running})
+    else:
+        what = "stopped" if was_running else "nothing was running"
+        Console(stderr=True).print(f"{directory.root}: {what}", markup=False, highlight=False)
+
+
+def status(*, data: Data = None, as_json: AsJson = False) -> None:
+    """Show each part and role of a stack: its process, state, address, position and lag.
+
+    Exits with 1 when no stack runs on the data directory.
+
+    For example:
+
+        backstock status --json
+    """
+    from ops.roles import details
+    from ops.stack.report import stack_report
+
+    directory = directory_of(data)
+    report = stack_report(directory, details)
+    if as_json:
+        _print_json(report)
+    else:
+        _print_report(report)
+    if not report["running"]:
+        raise typer.Exit(1)
+
+
+def backup(
+    archive: Annotated[Path, typer.Argument(metavar="FILE", help="FILE.tar.zst or FILE.tar.gz")],
+    *,
+    data: Data = None,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop a running stack first.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a stopped data directory to one archive: all stores as they were at one instant.
+
+    The archive holds every secret of the stack and is readable by you only. It is read back and
+    compared with what was written before it gets its name.
+
+    For example:
+
+        backstock backup stock-2026-11-21.tar.zst --stop
+
+        backstock restore stock-2026-11-21.tar.zst --data /srv/stock-again
+    """
+    from ops.stack.backup import back_up
+    from ops.stack.detached import stop_detached
+
+    directory = directory_of(data)
+    if stop and stop_detached(directory):
+        Console(stderr=True).print("stopped the stack; `backstock up` starts it again")
+    report = back_up(directory, archive)
+    _show_copy(report, "wrote", as_json=as_json)
+
+
+def restore(
+    archive: Annotated[Path, typer.Argument(metavar="FILE", help="What `backup` has written.")],
+    *,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Unpack a backup into an empty data directory, checking every file.
+
+    For example:
+
+        backstock restore stock-2026-11-21.tar.zst --data /srv/stock
+    """
+    from ops.stack.backup import restore as unpack
+
+    report = unpack(archive, directory_of(data))
+    _show_copy(report, "restored", as_json=as_json)
+
+
+def directory_of(data: Path | None) -> DataDirectory:
+    """Return the data directory that a command works on."""
+    return DataDirectory(root=data or Settings().data)
+
+
+def show_ready(
+    state: StackState, directory: DataDirectory, seconds: float | None = None, *, as_json: bool
+) -> None:
+    """Say where everything is; as JSON with passwords, for people without."""
+    took = seconds if seconds is not None else state.started_in_seconds
+    if as_json:
+        found = {**state.facts, **state.addresses, "data": str(directory.root)}
+        _print_json(found | {"started_in_seconds": took})
+        return
+    from ops.stack.report import without_password
+
+    table = Table.grid(padding=(0, 2))
+    for name, value in {**state.facts, **state.addresses}.items():
+        table.add_row(name, without_password(str(value)))
+    console = Console()
+    console.print(f"Ready in {took:.1f} s. Data, logs and secrets: {directory.root}")
+    console.print(table, markup=False, highlight=False)
+
+
+def _print_report(report: dict[str, Any]) -> None:
+    console = Console()
+    console.print(f"{report['data']}: {report['phase']}", markup=False, highlight=False)
+    columns = ("name", "state", "pid", "restarts", "position", "lag", "MB", "address")
+    table = Table(*columns, box=None, header_style="bold")
+    for unit in report["parts"]:
+        megabytes = {"MB": f"{(unit['memory_bytes'] or 0) / 1e6:,.0f}"}
+        row = {name: "" if value is None else value for name, value in unit.items()} | megabytes
+        table.add_row(*(str(row.get(column, "")) for column in columns))
+    # A line for each, however long, for those who search in it.
+    console.print(table, soft_wrap=not console.is_terminal)
+
+
+def _show_copy(report: "BackupReport", verb: str, *, as_json: bool) -> None:
+    if as_json:
+        _print_json(
+            {
+                "archive": str(report.archive),
+                "files": report.files,
+                "data_bytes": report.data_bytes,
+                "archive_bytes": report.archive_bytes,
+                "seconds": report.seconds,
+            }
+        )
+        return
+    size = f"{report.data_bytes / 1e6:,.0f} MB in {report.archive_bytes / 1e6:,.0f} MB"
+    text = f"{verb} {report.files:,} files, {size}, all verified, in {report.seconds:.1f} s"
+    Console(stderr=True).print(text, markup=False, highlight=False)
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
