@@ -131,7 +131,7 @@ CREATE TABLE events (
     chain_hash       bytea NOT NULL,
     PRIMARY KEY (shard, shard_position),
     UNIQUE (ledger, ledger_position),
-    UNIQUE (ledger, stream, stream_version)
+    CONSTRAINT one_event_per_stream_version UNIQUE (ledger, stream, stream_version)
 );
 SELECT make_append_only('events');
 
