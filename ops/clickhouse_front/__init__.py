@@ -1,0 +1,1 @@
+"""The embedded ClickHouse engine behind its HTTP protocol: a development part, not a server."""
