@@ -1,0 +1,160 @@
+"""The one committer of a shard in this process: writes a batch, whatever it takes, within bounds.
+
+streams or histories not read   read them, decide again
+shard busy, database away       wait and try again until the batch's patience ends
+commit's answer lost            try again: the keys tell what happened
+anything else                   halve the batch until the culprit stands alone, and fail only that
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from threading import Event
+from time import monotonic
+from uuid import UUID
+
+import structlog
+
+from commands.answers import declined
+from commands.batch import Batch, NotLoadedError, Unit
+from commands.loading import Loader
+from commands.memory import ShardMemory
+from commands.refusals import Busy, Internal, OutcomeUnknown, Unavailable
+from commands.snapshots import SnapshotKeeper
+from commands.submission import Answer
+from domain.refusals import Refusal
+from eventlog.log import (
+    Appended,
+    Appender,
+    AppendUnknownError,
+    LogGapError,
+    LogUnavailableError,
+    ShardBusyError,
+    StreamVersionConflict,
+)
+
+log = structlog.get_logger(__name__)
+
+PATIENCE_SECONDS = 8.0  # For how long a batch is tried again before its callers are told to retry.
+PAUSE_SECONDS = 0.1
+PLANS_MAX = 8  # Each further plan needs another writer to have changed what is needed meanwhile.
+CULPRITS_MAX = 32  # More than these in one batch are no culprits: something else is wrong.
+IDLE_SECONDS_MAX = 1.0  # After a pause the memory may be far behind.
+
+Answers = list[list[Answer]]
+
+
+class NoAnswerError(Exception):
+    def __init__(self, told: Refusal) -> None:
+        super().__init__(told.sentence())
+        self.told = told
+
+
+class ShardWriter:
+    """Blocks; used by one thread at a time. `stopping` ends the pauses between attempts."""
+
+    def __init__(
+        self,
+        shard: int,
+        *,
+        appender: Appender,
+        loader: Loader,
+        keeper: SnapshotKeeper,
+        new_id: Callable[[], UUID],
+        stopping: Event,
+    ) -> None:
+        self._shard = shard
+        self._appender = appender
+        self._loader = loader
+        self._keeper = keeper
+        self._new_id = new_id
+        self._stopping = stopping
+        self._memory: ShardMemory | None = None
+        self._used_at = monotonic()
+
+    def write(self, units: Sequence[Unit], memory_weight_max: int) -> Answers:
+        """The answers of each unit's commands; a fault becomes the answer `failed`."""
+        answers: Answers = []
+        parts, culprits = [units], 0
+        while parts:
+            part = parts.pop()
+            try:
+                answers += self._write_together(part)
+            except NoAnswerError as error:
+                answers += failed(part, error.told)
+            except Exception:
+                if len(part) > 1 and culprits < CULPRITS_MAX:
+                    half = len(part) // 2
+                    parts += [part[half:], part[:half]]
+                    continue
+                culprits += len(part)
+                keys = [unit.pendings[0].key for unit in part[:CULPRITS_MAX]]
+                log.exception("commands_failed", shard=self._shard, keys=keys)
+                answers += failed(part, Internal())
+        if self._memory is not None:
+            self._memory.trim(memory_weight_max)
+        return answers
+
+    def _write_together(self, units: Sequence[Unit]) -> Answers:
+        deadline = monotonic() + PATIENCE_SECONDS
+        unknown = False
+        while True:
+            try:
+                return self._attempt(units)
+            except (AppendUnknownError, LogUnavailableError, ShardBusyError) as error:
+                unknown = unknown or isinstance(error, AppendUnknownError)
+                log.warning("append_retried", shard=self._shard, error=repr(error))
+                if monotonic() > deadline or self._stopping.wait(PAUSE_SECONDS):
+                    raise NoAnswerError(_told(error, unknown=unknown)) from error
+
+    def _attempt(self, units: Sequence[Unit]) -> Answers:
+        memory = self._ready_memory()
+        try:
+            self._loader.load_for((each for unit in units for each in unit.pendings), memory)
+            batch = Batch(units, memory, self._new_id)
+            appended = self._append(batch, memory)
+        finally:
+            memory.forget_histories()
+        if appended.last_shard_position >= appended.first_shard_position:
+            memory.confirm(batch.changed, position=appended.last_shard_position)
+            self._keeper.keep_due(batch.changed, memory)
+        self._used_at = monotonic()
+        return batch.answers
+
+    def _ready_memory(self) -> ShardMemory:
+        if self._memory is None:
+            self._memory = self._loader.begin(self._shard)
+        elif monotonic() - self._used_at > IDLE_SECONDS_MAX:
+            self._loader.freshen(self._memory, self._shard)
+        return self._memory
+
+    def _append(self, batch: Batch, memory: ShardMemory) -> Appended:
+        for _ in range(PLANS_MAX - 1):
+            try:
+                return self._appender.append(self._shard, batch)
+            except NotLoadedError as error:
+                self._loader.load(error.streams, memory)
+                self._loader.load_histories(error.histories, memory)
+            except StreamVersionConflict as error:
+                memory.forget((error.ledger, error.stream))
+                self._loader.load([(error.ledger, error.stream)], memory)
+            except LogGapError:
+                # The store is another one than remembered, an older one restored perhaps.
+                log.exception("memory_forgotten", shard=self._shard)
+                self._memory = None
+                raise
+        return self._appender.append(self._shard, batch)
+
+
+def _told(error: Exception, *, unknown: bool) -> Refusal:
+    if unknown:
+        return OutcomeUnknown()
+    return Busy() if isinstance(error, ShardBusyError) else Unavailable()
+
+
+def failed(units: Sequence[Unit], told: Refusal) -> Answers:
+    """The answers of commands that met a fault."""
+    return [
+        [declined("failed", each.submission.command.ledger, told) for each in unit.pendings]
+        for unit in units
+    ]
