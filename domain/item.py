@@ -40,7 +40,7 @@ class Item:
 
     @property
     def promise_limit(self) -> int:
-        """Units per location that may be promised beyond what is on hand: none once discontinued."""
+        """Units per location that may be promised beyond on hand: none once discontinued."""
         return self.backorder_limit if self.discontinued_at is None else 0
 
 

@@ -35,7 +35,7 @@ class Refusal(ABC):
         """One sentence for a person."""
 
     def fields(self) -> dict[str, object]:
-        """The fields that say something, by name; refusals inside become `{"code", "detail", …}`."""
+        """The fields that say something; refusals inside become `{"code", "detail", …}`."""
         found: dict[str, object] = {}
         for field in fields(self):  # type: ignore[arg-type] # every subclass is a dataclass
             value = getattr(self, field.name)

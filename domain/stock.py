@@ -130,7 +130,7 @@ def evolve(stock: Stock, event: StockEvent, occurred_at: datetime) -> Stock:
 
 
 def fold(stock: Stock, events: Iterable[tuple[StockEvent, datetime]]) -> Stock:
-    """`evolve` over many events with their `occurred_at`, copying once instead of once per event."""
+    """`evolve` over many events with their `occurred_at`, copying once, not once per event."""
     moving = MovingStock(stock)
     for event, occurred_at in events:
         moving.apply(event, occurred_at)

@@ -54,7 +54,7 @@ class StockHistory:
 
 
 class HistoryNeededError(Exception):
-    """The decision is dated before what the state remembers: decide again with the stock's history."""
+    """The decision is dated before what the state remembers: decide again with the history."""
 
     def __init__(self, stream: str, occurred_at: datetime) -> None:
         super().__init__(
