@@ -309,7 +309,7 @@ class VersionMismatch(Refusal):
 
     def sentence(self) -> str:
         return (
-            f"{self.stream} is at version {self.actual}, not at the expected {self.expected}; "
+            f"Stream {self.stream} is at version {self.actual}, not at the expected {self.expected}; "
             "read it again."
         )
 

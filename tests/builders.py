@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import count as counting
 from uuid import UUID
 
+from domain.aggregates import State, initial
+from domain.aggregates import evolve as evolve_any
 from domain.events import (
     CommitmentReleased,
     CountRestated,
@@ -31,10 +33,12 @@ from domain.events import (
 )
 from domain.item import Item
 from domain.location import Location
+from domain.order import Order
 from domain.refusals import Refusal
 from domain.shelf import Shelf
 from domain.stock import Stock, evolve
 from domain.stock_history import StockHistory
+from domain.streams import order_stream, stock_stream
 from domain.values import Facts, Occasion
 
 SKU = "A-1"
@@ -56,9 +60,7 @@ def ids() -> Callable[[], UUID]:
 
 def occasion(at: int = 0, now: int | None = None) -> Occasion:
     """`at` and `now` in minutes; the ids are UUID(int=1), UUID(int=2), …"""
-    return Occasion(
-        occurred_at=minute(at), now=minute(at if now is None else now), new_id=ids()
-    )
+    return Occasion(occurred_at=minute(at), now=minute(at if now is None else now), new_id=ids())
 
 
 def at(number: int, event: StockEvent) -> Dated:
@@ -109,6 +111,41 @@ def shelf(
         location=location(place),
         history=StockHistory().then(dated(facts)) if remember else None,
     )
+
+
+class World:
+    """The states after everything recorded so far, by stream."""
+
+    def __init__(self, *, backorder_limit: int = 0, discontinued: bool = False) -> None:
+        self.states: dict[str, State | None] = {}
+        self.item = item(
+            backorder_limit=backorder_limit, discontinued_at=START if discontinued else None
+        )
+
+    def record(self, decided: Facts | Refusal) -> list[Event]:
+        events = happened(decided)
+        assert not isinstance(decided, Refusal)
+        for fact in decided:
+            state = self.states.get(fact.stream, initial(fact.stream))
+            self.states[fact.stream] = evolve_any(state, fact.event, fact.occurred_at)
+        return events
+
+    def stock(self, place: str = PLACE) -> Stock:
+        stream = stock_stream(SKU, place)
+        state = self.states.get(stream, initial(stream))
+        assert isinstance(state, Stock)
+        return state
+
+    def shelf(self, place: str = PLACE) -> Shelf:
+        return Shelf(stock=self.stock(place), item=self.item, location=location(place))
+
+    def shelves(self, *places: str) -> dict[str, Shelf]:
+        return {stock_stream(SKU, place): self.shelf(place) for place in places or (PLACE,)}
+
+    def order(self, order_id: str) -> Order | None:
+        state = self.states.get(order_stream(order_id))
+        assert state is None or isinstance(state, Order)
+        return state
 
 
 def happened(decided: Facts | Refusal) -> list[Event]:
@@ -185,9 +222,7 @@ def expired(reservation_id: str, quantity: int) -> ReservationExpired:
 
 
 def committed(order_id: str, quantity: int, *, line: int = 1) -> StockCommitted:
-    return StockCommitted(
-        sku=SKU, location=PLACE, order_id=order_id, line=line, quantity=quantity
-    )
+    return StockCommitted(sku=SKU, location=PLACE, order_id=order_id, line=line, quantity=quantity)
 
 
 def uncommitted(order_id: str, quantity: int, *, line: int = 1) -> CommitmentReleased:

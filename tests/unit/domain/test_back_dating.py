@@ -107,9 +107,7 @@ def test_a_restatement_is_dated_as_its_count_and_names_its_cause() -> None:
     assert not isinstance(decided, Refusal)
     fact, restatement = decided
     assert (fact.occurred_at, restatement.occurred_at) == (minute(4), minute(10))
-    assert restatement.event == restated(
-        "c", 8, expected=15, delta=-5, cause=fact.event_id.int
-    )
+    assert restatement.event == restated("c", 8, expected=15, delta=-5, cause=fact.event_id.int)
 
 
 def test_restatements_of_one_count_build_on_each_other() -> None:

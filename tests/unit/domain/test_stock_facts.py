@@ -120,9 +120,7 @@ def test_a_discrepancy_is_dated_when_on_hand_last_moved() -> None:
         (shelf(received(5), reserved("r", 3)), 0),
     ],
 )
-def test_a_count_below_what_is_promised_states_the_shortfall(
-    known: Shelf, uncovered: int
-) -> None:
+def test_a_count_below_what_is_promised_states_the_shortfall(known: Shelf, uncovered: int) -> None:
     stated = [shortfall(uncovered, lost_reservation("r", uncovered))] if uncovered else []
     assert happened(count(known, "c", 3, occasion())) == [counted("c", 3, expected=5), *stated]
 
@@ -130,10 +128,3 @@ def test_a_count_below_what_is_promised_states_the_shortfall(
 def test_what_came_back_damaged_is_on_hand_but_not_available() -> None:
     held = stock(received(2), returned(3, "damaged"))
     assert (held.on_hand, held.held, held.available) == (5, 3, 2)
-
-
-def test_a_count_id_can_be_used_again_only_on_another_stock() -> None:
-    known = shelf(counted("c", 1, expected=0), counted("d", 1, expected=1))
-    assert isinstance(count(known, "c", 1, occasion()), CountExists)
-    assert isinstance(count(known, "d", 1, occasion()), CountExists)
-    assert happened(count(EMPTY, "c", 1, occasion())) == [counted("c", 1, expected=0)]
