@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from commands.answers import accepted, declined
@@ -44,7 +43,7 @@ class Pending:
     ledger: str
     body_hash: bytes
     metadata: bytes
-    handler: Handler[Any]
+    handler: Handler
 
     @property
     def key(self) -> LedgerKey:
