@@ -1,0 +1,155 @@
+"""`availability`: folds stock and item events into hashes of Redis, by one script call per piece.
+
+Data and checkpoint live in Redis and are lost together; PostgreSQL only mirrors the checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import redis
+import structlog
+
+from eventlog.checkpoints import advance_checkpoint
+from eventlog.log import RecordedEvent
+from eventlog.projection import (
+    Batch,
+    Checkpoint,
+    StaleCheckpointError,
+    StoreUnavailableError,
+)
+from projections.arrays import microseconds
+from projections.availability.fold import Piece, pieces
+from projections.availability.keys import ShardKeys, place
+from projections.availability.shard_store import Guard, LostError, MovedError, ShardStore
+from projections.item_facts import ITEM_STORED
+from projections.postgres import Checkpoints, Pool
+from projections.stock_facts import STOCK_TYPES
+
+log = structlog.get_logger(__name__)
+
+FOLLOW = """
+UPDATE projection_checkpoints SET position = %(after)s
+ WHERE projection = %(projection)s AND version = %(version)s AND shard = %(shard)s
+   AND epoch = %(epoch)s AND position < %(last)s
+"""
+
+
+class Availability:
+    """A `Projection`. Each piece of a batch is one atomic call that moves the checkpoint as well.
+
+    `apply` raises `StoreUnavailableError` when the keys are gone or older than they were;
+    `checkpoint` then empties what is left and says 0, so that the log is folded again.
+    """
+
+    name = "availability"
+    handles = STOCK_TYPES | ITEM_STORED
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        pool: Pool,
+        *,
+        redis_prefix: str,
+        store_id: UUID,
+        epoch: int,
+        version: int = 1,
+    ) -> None:
+        self.version = version
+        self._client = client
+        self._prefix = place(redis_prefix, version)
+        self._store_id = str(store_id)
+        self._mirror = Checkpoints(pool, self.name, version, epoch=epoch)
+        self._stores: dict[int, ShardStore] = {}
+
+    def checkpoint(self, shard: int) -> Checkpoint:
+        epoch = self._mirror.epoch
+        position = self._store(shard).position()
+        if position is None:
+            self._restart(shard)
+            position = 0
+        return Checkpoint(epoch=epoch, position=position)
+
+    def apply(self, batch: Batch) -> None:
+        found = pieces(batch.events)
+        after = batch.after
+        for piece in found[:-1]:
+            last = piece.last.shard_position
+            marks = {ledger: _mark(event) for ledger, event in piece.last_of.items()}
+            self._write(batch, piece, marks, after, last)
+            after = last
+        marks = {
+            ledger: f"{mark.position} {microseconds(mark.recorded_at)}"
+            for ledger, mark in batch.ledgers.items()
+        }
+        self._write(batch, found[-1] if found else None, marks, after, batch.last)
+        self._follow(batch)
+
+    def apply_parked(self, events: Sequence[RecordedEvent]) -> None:
+        first = events[0]
+        store = self._store(first.shard)
+        stream = f"{first.ledger}|{first.stream}"
+        applied = store.unparked(stream)
+        fresh = [event for event in events if event.ledger_position > (applied or 0)]
+        for piece in pieces(fresh):
+            last = piece.last.ledger_position
+            self._send(store, store.unparked_guard(stream, applied, last), piece, {})
+            applied = last
+
+    def rebuild(self) -> None:
+        """Forget everything; the next run folds the log from its beginning."""
+        for shard in self._mirror.shards():
+            self._restart(shard)
+
+    def _restart(self, shard: int) -> None:
+        # The mirror first: it may say less than is there, never more.
+        with self._mirror.transaction() as connection:
+            lost = self._mirror.restart(connection, shard)
+        if lost:
+            log.warning("read model begins again", read_model=self.name, shard=shard, lost=lost)
+        self._store(shard).empty()
+
+    def _write(
+        self, batch: Batch, piece: Piece | None, marks: dict[str, str], after: int, last: int
+    ) -> None:
+        store = self._store(batch.shard)
+        try:
+            self._send(store, store.checkpoint_guard(after, last), piece, marks)
+        except MovedError as error:
+            if error.found < after:
+                older = LostError(f"it stands at {error.found}, not at {after}: restored?")
+                raise StoreUnavailableError("Redis", older) from error
+            raise StaleCheckpointError(self.name, self.version, batch.shard, after) from error
+
+    @staticmethod
+    def _send(store: ShardStore, guard: Guard, piece: Piece | None, marks: dict[str, str]) -> None:
+        store.write(guard, {} if piece is None else piece.changes, marks)
+
+    def _follow(self, batch: Batch) -> None:
+        """Let PostgreSQL's rows say what Redis holds, and when it came to hold it."""
+        values = {
+            "projection": self.name,
+            "version": self.version,
+            "shard": batch.shard,
+            "epoch": batch.epoch,
+            "after": batch.after,
+            "last": batch.last,
+        }
+        with self._mirror.transaction() as connection:
+            connection.execute("SET LOCAL synchronous_commit TO off")
+            connection.execute(FOLLOW, values)
+            advance_checkpoint(connection, self.name, self.version, batch)
+
+    def _store(self, shard: int) -> ShardStore:
+        store = self._stores.get(shard)
+        if store is None:
+            keys = ShardKeys(self._prefix, shard)
+            store = self._stores[shard] = ShardStore(
+                self._client, keys, store_id=self._store_id, epoch=self._mirror.epoch
+            )
+        return store
+
+
+def _mark(event: RecordedEvent) -> str:
+    return f"{event.ledger_position} {microseconds(event.recorded_at)}"

@@ -1,0 +1,120 @@
+"""What every projector does in PostgreSQL: checkpoints, outages, starting again from nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import Connection, sql
+from psycopg.rows import TupleRow
+from psycopg_pool import ConnectionPool
+
+from eventlog.checkpoints import advance_checkpoint, ensure_checkpoints, read_checkpoint
+from eventlog.outages import postgres_outages
+from eventlog.projection import Batch, BatchRejectedError, Checkpoint
+
+Pool = ConnectionPool[Connection[TupleRow]]
+
+LOCK = """
+SELECT position FROM projection_checkpoints
+ WHERE projection = %(projection)s AND version = %(version)s
+   AND (%(shard)s::smallint IS NULL OR shard = %(shard)s)
+ ORDER BY shard FOR UPDATE
+"""
+RESTART = """
+UPDATE projection_checkpoints
+   SET position = 0, epoch = %(epoch)s, claimed_to = NULL, recorded_at = NULL, applied_at = NULL
+ WHERE projection = %(projection)s AND version = %(version)s
+   AND (%(shard)s::smallint IS NULL OR shard = %(shard)s)
+"""
+FORGET_LEDGERS = """
+DELETE FROM projection_ledgers
+ WHERE projection = %(projection)s AND version = %(version)s
+   AND (%(shard)s::smallint IS NULL
+        OR ledger IN (SELECT ledger FROM ledgers WHERE shard = %(shard)s))
+"""
+
+
+class Checkpoints:
+    """The rows of one projection version in projection_checkpoints and projection_ledgers."""
+
+    def __init__(self, pool: Pool, projection: str, version: int, *, epoch: int) -> None:
+        self.projection = projection
+        self.version = version
+        self.epoch = epoch
+        self._pool = pool
+
+    def ensure(self, shards: int) -> None:
+        """Make the rows that are missing, at position 0."""
+        with self.transaction() as connection:
+            ensure_checkpoints(
+                connection, self.projection, self.version, epoch=self.epoch, shards=shards
+            )
+
+    def read(self, shard: int) -> Checkpoint:
+        """Raises `StoreUnavailableError`, `EpochMismatchError`."""
+        with self.transaction() as connection:
+            return read_checkpoint(
+                connection, self.projection, self.version, shard, epoch=self.epoch
+            )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection[TupleRow]]:
+        """One transaction. Raises `StoreUnavailableError` for an outage in it."""
+        with (
+            postgres_outages(),
+            self._pool.connection() as connection,
+            connection.transaction(),
+        ):
+            yield connection
+
+    @contextmanager
+    def applying(self, batch: Batch) -> Iterator[Connection[TupleRow]]:
+        """The transaction that moves the checkpoint over `batch` and takes the caller's writes.
+
+        Raises `StaleCheckpointError` before the caller writes anything, `BatchRejectedError` when
+        PostgreSQL refuses what was written, `StoreUnavailableError` for an outage.
+        """
+        try:
+            with self.transaction() as connection:
+                # Data and checkpoint are lost together or not at all: no need to wait for the disk.
+                connection.execute("SET LOCAL synchronous_commit TO off")
+                advance_checkpoint(connection, self.projection, self.version, batch)
+                yield connection
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            raise BatchRejectedError(batch, error) from error
+
+    def restart(self, connection: Connection[TupleRow], shard: int | None = None) -> int:
+        """Back to position 0 in today's epoch, for one shard or for all; the highest one until now.
+
+        Locks the rows: call it before the data is dropped in the same transaction, so that a
+        zombie's apply loses.
+        """
+        values = {
+            "projection": self.projection,
+            "version": self.version,
+            "epoch": self.epoch,
+            "shard": shard,
+        }
+        positions = [row[0] for row in connection.execute(LOCK, values)]
+        connection.execute(RESTART, values)
+        connection.execute(FORGET_LEDGERS, values)
+        return max(positions, default=0)
+
+    def shards(self) -> list[int]:
+        """The shards that have a checkpoint."""
+        with self.transaction() as connection:
+            rows = connection.execute(
+                "SELECT shard FROM projection_checkpoints"
+                " WHERE projection = %s AND version = %s ORDER BY shard",
+                (self.projection, self.version),
+            )
+            return [row[0] for row in rows]
+
+    def drop(self, tables: Sequence[str]) -> None:
+        """Empty the tables and start again from position 0, in one transaction."""
+        with self.transaction() as connection:
+            self.restart(connection)
+            names = sql.SQL(", ").join(map(sql.Identifier, tables))
+            connection.execute(sql.SQL("TRUNCATE {}").format(names))

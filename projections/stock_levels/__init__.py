@@ -1,0 +1,1 @@
+"""The read model `stock_levels` in PostgreSQL: every quantity of every stock, items, locations."""
