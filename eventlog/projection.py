@@ -113,13 +113,18 @@ class PoisonEventError(Exception):
 
 
 class BatchRejectedError(Exception):
-    """The store refused the data of a batch, without telling which event is to blame."""
+    """The store refused the data of a batch, without telling which event is to blame.
 
-    def __init__(self, batch: Batch, cause: BaseException) -> None:
-        super().__init__(
-            f"positions {batch.after + 1} to {batch.last} of shard {batch.shard} "
-            f"were refused: {cause}"
+    `batch` is None when they were the events of a parked stream.
+    """
+
+    def __init__(self, batch: Batch | None, cause: BaseException) -> None:
+        what = (
+            f"positions {batch.after + 1} to {batch.last} of shard {batch.shard}"
+            if batch
+            else "events of a parked stream"
         )
+        super().__init__(f"{what} were refused: {cause}")
         self.batch = batch
         self.cause = cause
 

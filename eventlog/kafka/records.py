@@ -35,6 +35,7 @@ HEADERS = (
     "ce_recordedat",
     "ce_chainhash",
     "ce_metadata",
+    "ce_epoch",
 )
 NUMBER_OF_HEADERS = len(HEADERS)
 
@@ -45,22 +46,23 @@ _encode_id_and_times = Encoder().encode
 _decode_id_times_and_numbers = Decoder(tuple[UUID, UtcTime, UtcTime, int, int, int]).decode
 
 
-class MalformedRecordError(Exception):
-    """A record in our topic that the relay did not write, or that was damaged."""
+class StrangeRecordError(Exception):
+    """A record in our topic that the relay did not write in this epoch, or that was damaged."""
 
     def __init__(self, partition: int, offset: int, reason: object) -> None:
         super().__init__(
-            f"the record at partition {partition}, offset {offset} is no event: {reason}"
+            f"the record at partition {partition}, offset {offset} is no event of ours: {reason}"
         )
         self.partition = partition
         self.offset = offset
 
 
 def encode(
-    events: Iterable[RecordedEvent],
+    events: Iterable[RecordedEvent], epoch: int
 ) -> Iterator[tuple[bytes, str, int, HeaderList]]:
     """Yield (value, key, timestamp in ms, headers) of each event, in order."""
     recorded_at, timestamp = None, 0
+    epoch_header = ("ce_epoch", str(epoch))
     for event in events:
         if event.recorded_at != recorded_at:  # the events of one append share it
             recorded_at = event.recorded_at
@@ -87,26 +89,33 @@ def encode(
                 ("ce_recordedat", recorded),
                 ("ce_chainhash", event.chain_hash.hex()),
                 ("ce_metadata", event.metadata),
+                epoch_header,
             ],
         )
 
 
-def decode(message: Message[bytes, bytes]) -> RecordedEvent:
-    """Return the event of a consumed record. Raises `MalformedRecordError`."""
+def decode(message: Message[bytes, bytes], epoch: int) -> RecordedEvent:
+    """Return the event of a consumed record.
+
+    Raises `StrangeRecordError` unless the relay has written it in this epoch of the store: what
+    was published before an older backup was restored may be of another history.
+    """
     try:
-        return _event_of(message)
+        return _event_of(message, epoch)
     except (ValueError, TypeError, AttributeError, MsgspecError) as error:
         partition, offset = message.partition() or 0, message.offset() or 0
-        raise MalformedRecordError(partition, offset, error) from error
+        raise StrangeRecordError(partition, offset, error) from error
 
 
-def _event_of(message: Message[bytes, bytes]) -> RecordedEvent:
+def _event_of(message: Message[bytes, bytes], epoch: int) -> RecordedEvent:
     names, values = zip(*cast("list[tuple[str, bytes]]", message.headers()), strict=True)
     data = message.value()
     if names[:NUMBER_OF_HEADERS] != HEADERS or data is None:
         raise ValueError(f"it has the headers {names}, and {'no' if data is None else 'a'} value")
     (_, event_id, source, type_name, stream, occurred, _, tenant) = values[:8]
-    (position, version, shard_position, recorded, chain_hash, metadata) = values[8:14]
+    (position, version, shard_position, recorded, chain_hash, metadata, written_in) = values[8:15]
+    if int(written_in) != epoch:
+        raise ValueError(f"it is of epoch {int(written_in)}, not {epoch}")
     numbers = _decode_id_times_and_numbers(
         b'["%b","%b","%b",%b,%b,%b]'
         % (event_id, occurred, recorded, position, version, shard_position)
