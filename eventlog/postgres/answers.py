@@ -10,8 +10,7 @@ from eventlog.postgres.connections import Pool, borrowed
 
 ANSWERS = """
     SELECT k.ledger, k.key, k.body_hash, k.accepted, k.answer, k.first_position, k.last_position
-    FROM unnest(%s::text[], %s::text[]) AS wanted (ledger, key)
-    JOIN command_keys AS k ON k.ledger = wanted.ledger AND k.key = wanted.key
+    FROM command_keys AS k WHERE k.ledger = %s AND k.key = ANY(%s)
 """
 
 
@@ -32,6 +31,6 @@ def stored_answers(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[str, str], Sto
 def find_answers(pool: Pool, ledger: str, keys: Sequence[str]) -> dict[str, StoredAnswer]:
     """What these keys of a ledger led to, by key, as far as it is committed."""
     with borrowed(pool) as connection, connection.cursor(binary=True) as cursor:
-        cursor.execute(ANSWERS, ([ledger] * len(keys), list(keys)), prepare=True)
+        cursor.execute(ANSWERS, (ledger, list(keys)), prepare=True)
         found = stored_answers(cursor)
     return {key: answer for (_, key), answer in found.items()}

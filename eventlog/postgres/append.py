@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from time import monotonic
 from typing import ClassVar
 
@@ -129,16 +130,19 @@ class PostgresAppender:
 
     def _lock(self, connection: Connection[TupleRow], shard: int, decision: Decision) -> _Locked:
         known = decision.known_position
-        ledgers, keys = [list(column) for column in zip(*decision.keys, strict=True)] or ([], [])
-        missed, heads, answers = (connection.cursor(binary=True) for _ in range(3))
+        keys: dict[str, list[str]] = {}
+        for ledger, key in decision.keys:
+            keys.setdefault(ledger, []).append(key)
+        missed, heads = connection.cursor(binary=True), connection.cursor(binary=True)
+        answers = {ledger: connection.cursor(binary=True) for ledger in keys}
         with connection.pipeline():
             connection.execute("BEGIN")
             head = connection.execute(self.LOCK_HEAD, (shard,), prepare=True)
             if known is not None:
                 missed.execute(SHARD, (shard, known, CATCH_UP_LOCKED_MAX), prepare=True)
             heads.execute(HEADS, (list(decision.ledgers),), prepare=True)
-            if keys:
-                answers.execute(ANSWERS, (ledgers, keys), prepare=True)
+            for ledger, cursor in answers.items():
+                cursor.execute(ANSWERS, (ledger, keys[ledger]), prepare=True)
         row = head.fetchone()
         if row is None:
             raise LookupError(f"this store has no shard {shard}")
@@ -147,7 +151,7 @@ class PostgresAppender:
             position=row[0],
             missed=[] if known is None else [recorded_event(each) for each in missed],
             heads={each[0]: ledger_head_of(each) for each in heads},
-            answers=stored_answers(answers) if keys else {},
+            answers=stored_answers(chain.from_iterable(answers.values())),
         )
 
     def _catch_up_unlocked(self, shard: int, decision: Decision, position: int) -> None:
@@ -166,14 +170,13 @@ class PostgresAppender:
         position = locked.position
         if decided.events or decided.keys:
             try:
-                events = pack_events(shard, position, decided.events, tails, recorded_at)
-                keys = pack_keys(decided.keys, tails, recorded_at)
+                if decided.events:
+                    rows = pack_events(shard, position, decided.events, tails, recorded_at)
+                    _copy(connection, COPY_EVENTS, rows)
+                if decided.keys:
+                    _copy(connection, COPY_KEYS, [pack_keys(decided.keys, tails, recorded_at)])
             except (struct.error, UnicodeEncodeError) as error:
                 raise AppendRejectedError(None, str(error)) from error
-            if decided.events:
-                _copy(connection, COPY_EVENTS, events)
-            if decided.keys:
-                _copy(connection, COPY_KEYS, keys)
             position += len(decided.events)
             crash_point("append.copied")
             _commit(connection, shard, position, tails, recorded_at)
@@ -228,9 +231,10 @@ def _tails(decided: Decided, heads: Mapping[str, LedgerHead]) -> dict[str, Ledge
     return {ledger: LedgerTail.of(heads[ledger]) for ledger in written.keys() | claimed.keys()}
 
 
-def _copy(connection: Connection[TupleRow], statement: str, rows: bytes) -> None:
+def _copy(connection: Connection[TupleRow], statement: str, blocks: Iterable[bytes]) -> None:
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.write(rows)
+        for block in blocks:
+            copy.write(block)
         crash_point("append.copying")
 
 

@@ -17,10 +17,10 @@ HEADS = SELECT_HEADS + "WHERE l.ledger = ANY(%s)"
 ALL_HEADS = SELECT_HEADS + "ORDER BY l.ledger"
 UNSIGNED_HEADS = (
     SELECT_HEADS
-    + """LEFT JOIN LATERAL (
-        SELECT max(s.position) AS position FROM signed_heads AS s WHERE s.ledger = l.ledger
-    ) AS signed ON true
-    WHERE l.position > coalesce(signed.position, 0) ORDER BY l.ledger"""
+    + """
+    LEFT JOIN signed_heads AS s ON s.ledger = l.ledger AND s.position = l.position
+    WHERE s.ledger IS NULL AND l.position > 0 ORDER BY l.ledger
+    """
 )
 SAVE_SIGNED = """
     INSERT INTO signed_heads

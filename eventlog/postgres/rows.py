@@ -6,7 +6,7 @@ The first nine columns of an event are, byte for byte, the first nine fields of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from struct import Struct
@@ -29,6 +29,7 @@ SELECT_EVENTS = """
         event_id, type, data, metadata, occurred_at, recorded_at, chain_hash
     FROM events
 """
+BLOCK_ROWS = 64
 COPY_START = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_END = b"\xff\xff"
 
@@ -70,11 +71,14 @@ def pack_events(
     events: Iterable[NewEvent],
     tails: Mapping[str, LedgerTail],
     recorded_at: datetime,
-) -> bytes:
-    """Rows for COPY_EVENTS, from the shard position behind `shard_position` on; moves the tails."""
+) -> Iterator[bytes]:
+    """Rows for COPY_EVENTS, from the shard position behind `shard_position` on; moves the tails.
+
+    In blocks: the server stores one while the next is being packed.
+    """
     recorded_us = microseconds(recorded_at)
     rows = [COPY_START]
-    for event in events:
+    for count, event in enumerate(events, start=1):
         tail = tails[event.ledger]
         tail.position += 1
         shard_position += 1
@@ -106,8 +110,11 @@ def pack_events(
                 shard_position,
             ),
         )
+        if count % BLOCK_ROWS == 0:
+            yield b"".join(rows)
+            rows.clear()
     rows.append(COPY_END)
-    return b"".join(rows)
+    yield b"".join(rows)
 
 
 def pack_keys(
