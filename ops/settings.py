@@ -22,6 +22,15 @@ class Settings(BaseSettings):
         description="A PostgreSQL of your own, as its administrator: "
         "postgresql://user:password@host:port/database",
     )
+    postgres_log_dsn: SecretStr | None = Field(
+        default=None,
+        description="The same database as the log role (default: derived from postgres_dsn, with "
+        "the password in the data directory)",
+    )
+    postgres_read_dsn: SecretStr | None = Field(
+        default=None,
+        description="The same database as the read role (default: derived likewise)",
+    )
     kafka_bootstrap: str | None = Field(
         default=None,
         description="A Kafka cluster of your own: host:port,host:port",
@@ -33,6 +42,14 @@ class Settings(BaseSettings):
     clickhouse_url: SecretStr | None = Field(
         default=None,
         description="A ClickHouse of your own: http://user:password@host:port/database",
+    )
+
+    kafka_prefix: str = Field(
+        default="backstock", description="Topics are PREFIX.events.v1 and PREFIX.heads.v1"
+    )
+    redis_prefix: str = Field(default="backstock", description="Every key begins with it")
+    shards: int = Field(
+        default=16, ge=1, le=1024, description="Shards of a new store; fixed once it is made"
     )
 
     def external_addresses(self) -> dict[str, str]:
