@@ -1,4 +1,4 @@
-"""A seeded business: items, locations and days of trade as command bodies. Same seed, same bytes."""
+"""A seeded business: items, places and days of trade as command bodies. Same seed, same bytes."""
 
 from __future__ import annotations
 

@@ -26,9 +26,9 @@ def add_tenant(
     tenant: Annotated[str, typer.Argument(help="Its id: lower-case letters, digits, hyphens.")],
     *,
     name: Annotated[str, typer.Option(help="Its name for people.")] = "",
-    ledger: Annotated[
-        list[str], typer.Option(help="A ledger of it; repeat for more than one.")
-    ] = ["main"],  # noqa: B006 - typer copies it
+    ledger: Annotated[list[str], typer.Option(help="A ledger of it; repeat for more than one.")] = [
+        "main"
+    ],
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -51,7 +51,7 @@ def add_key(
     tenant: Annotated[str, typer.Argument(help="The tenant that the key is for.")],
     *,
     name: Annotated[str, typer.Option(help="What the key is for.")] = "",
-    scope: Annotated[list[str], typer.Option(help="What it may do; repeat for more.")] = [  # noqa: B006 - typer copies it
+    scope: Annotated[list[str], typer.Option(help="What it may do; repeat for more.")] = [
         "inventory:read",
         "inventory:write",
     ],

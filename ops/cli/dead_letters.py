@@ -41,22 +41,21 @@ def list_parked(*, data: Data = None, as_json: AsJson = False) -> None:
     """
     from projections.catalogue import active_projections
 
-    found: list[dict[str, Any]] = []
     with _log_pool(data) as pool:
-        for name, version in active_projections(pool):
-            for parked in ParkedStreams(pool, name, version).streams().values():
-                found.append(
-                    {
-                        "projection": name,
-                        "version": version,
-                        "ledger": parked.ledger,
-                        "stream": parked.stream,
-                        "position": parked.position,
-                        "parked_at": parked.parked_at.isoformat(),
-                        "retry_requested": parked.retry_requested_at is not None,
-                        "error": parked.error,
-                    }
-                )
+        found = [
+            {
+                "projection": name,
+                "version": version,
+                "ledger": parked.ledger,
+                "stream": parked.stream,
+                "position": parked.position,
+                "parked_at": parked.parked_at.isoformat(),
+                "retry_requested": parked.retry_requested_at is not None,
+                "error": parked.error,
+            }
+            for name, version in active_projections(pool)
+            for parked in ParkedStreams(pool, name, version).streams().values()
+        ]
     if as_json:
         print_json({"parked": found})
         return

@@ -1,7 +1,7 @@
 """The first pass: what must have been on the shelves before the file begins.
 
-The file has no goods receipts. The opening of a SKU is the least that keeps it from ever going below zero, over
-its rows in the order in which they will be sent.
+The file has no goods receipts. The opening of a SKU is the least that keeps it from ever going
+below zero, over its rows in the order in which they will be sent.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ class Opening:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """`classes`: rows by class. `starts_at`: the first row's instant, at which openings are received."""
+    """`classes`: rows by class. `starts_at`: the first row's instant, at which openings are
+    received.
+    """
 
     rows: int
     classes: dict[str, int]
@@ -53,7 +55,7 @@ def survey(rows: Iterable[Row]) -> Survey:
             if row.description and not names.get(row.sku):
                 names[row.sku] = row.description
             names.setdefault(row.sku, "")
-            # A sale, a return (negative in the file) and a write-off all take `quantity` off; found units come in.
+            # Signed in the file: returns are negative and come in, write-offs negative and go out.
             level[row.sku] += row.quantity if row.kind in ("found", "write_off") else -row.quantity
             lowest[row.sku] = min(lowest[row.sku], level[row.sku])
     return Survey(

@@ -36,7 +36,9 @@ CLASSES: tuple[RowClass, ...] = ("sale", "return", "write_off", "found", "not_st
 
 
 class FileProblem(Exception):
-    """The file cannot be imported as it is. Names the line (1 is the header), the column and the remedy."""
+    """The file cannot be imported as it is. Names the line (1 is the header), the column and the
+    remedy.
+    """
 
     def __init__(self, *, line: int, column: str, detail: str) -> None:
         super().__init__(f"line {line}, {column}: {detail}")
@@ -47,8 +49,8 @@ class FileProblem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line. `ordinal` is its place among the lines of its invoice, from 1; with the invoice it is the row's
-    identity, since invoice and stock code are not a key.
+    """One line. `ordinal` is its place among the lines of its invoice, from 1; with the invoice it
+    is the row's identity, since invoice and stock code are not a key.
     """
 
     line: int
@@ -81,7 +83,7 @@ def read_rows(path: Path) -> Iterator[Row]:
             raise FileProblem(
                 line=line + 1,
                 column="(any)",
-                detail=f"byte {error.object[error.start]:#04x} is not UTF-8; save the file as UTF-8",
+                detail=f"byte {error.object[error.start]:#04x} is not UTF-8: save it as UTF-8",
             ) from error
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise FileProblem(
