@@ -204,20 +204,20 @@ def _read(
     found: dict[str, Any] = {}
     manifest: dict[str, Any] | None = None
     try:
-        with (
-            path.open("rb") as raw,
-            _unpacked(raw, archive.name) as packed,
-            tarfile.open(fileobj=packed, mode="r|") as tar,
-        ):
-            for member in tar:
-                content = tar.extractfile(member) if member.isreg() else None
-                if member.name == MANIFEST and content is not None:
-                    manifest = json.loads(content.read(MANIFEST_BYTES_MAX))
-                elif member.isreg():
-                    found[member.name] = {"bytes": member.size, "sha256": take(member, content)}
-                else:
-                    take(member, None)
-                    found[member.name] = {LINK: member.linkname} if member.issym() else {}
+        with path.open("rb") as raw, _unpacked(raw, archive.name) as packed:
+            with tarfile.open(fileobj=packed, mode="r|") as tar:
+                for member in tar:
+                    content = tar.extractfile(member) if member.isreg() else None
+                    if member.name == MANIFEST and content is not None:
+                        manifest = json.loads(content.read(MANIFEST_BYTES_MAX))
+                    elif member.isreg():
+                        found[member.name] = {"bytes": member.size, "sha256": take(member, content)}
+                    else:
+                        take(member, None)
+                        found[member.name] = {LINK: member.linkname} if member.issym() else {}
+            # To the very end: the compression's own checksum stands there.
+            while packed.read(CHUNK_BYTES):
+                pass
     except DAMAGE as error:
         raise BackupError(archive, f"is damaged or no backup: {error}") from error
     if manifest is None:

@@ -26,9 +26,9 @@ PART_ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "XDG_CACHE_HOME
 class Launch:
     """How to start a child, and where it answers then (by default: in its ready file).
 
-    `user` is (uid, gid) to run as; `farewell` the signal that asks it to stop, also sent by the
-    kernel should the supervisor die; it is killed after `farewell_seconds`. `ready_file` is removed
-    before the start, so that its presence is this life's own sign.
+    `user` is (uid, gid) to run as; `farewell` the signal that asks it to stop; it is killed after
+    `farewell_seconds`. The kernel sends `orphaned` should the supervisor die without a word.
+    `ready_file` is removed before the start, so that its presence is this life's own sign.
     """
 
     argv: Sequence[str]
@@ -39,6 +39,7 @@ class Launch:
     ready_file: Path | None = None
     farewell: signal.Signals = signal.SIGTERM
     farewell_seconds: float = 10.0
+    orphaned: signal.Signals = signal.SIGKILL
 
     @property
     def asked_at(self) -> str:
@@ -78,7 +79,7 @@ class Child:
             launch.ready_file.unlink(missing_ok=True)
         uid, gid = launch.user or (os.getuid(), os.getgid())
         shim = (sys.executable, "-I", "-S", str(SHIM))
-        ties = (os.getpid(), int(launch.farewell), uid, gid)
+        ties = (os.getpid(), int(launch.orphaned), uid, gid)
         with log.open("ab") as output:
             # Own session: Ctrl-C reaches only the supervisor, which stops its children in order.
             self._process = subprocess.Popen(

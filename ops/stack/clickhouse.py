@@ -1,5 +1,6 @@
 """The ClickHouse engine behind our thin HTTP front, for development (see ops.clickhouse_front)."""
 
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ class ClickHousePart:
             argv=(sys.executable, *front),
             address=f"http://{LOOPBACK}:{port}/{DATABASE}",
             cwd=home,
+            orphaned=signal.SIGTERM,
             environment={"PYTHONPATH": str(PACKAGES)},
         )
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -151,6 +152,7 @@ def _launch(java: Java, home: Path, port: int, controller_port: int) -> Launch:
         address=f"{LOOPBACK}:{port}",
         cwd=home,
         farewell_seconds=20.0,
+        orphaned=signal.SIGTERM,
     )
 
 

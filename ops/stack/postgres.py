@@ -96,6 +96,7 @@ class PostgresPart:
             # A fast shutdown: sessions are ended, nothing is left to recover.
             farewell=signal.SIGINT,
             farewell_seconds=30.0,
+            orphaned=signal.SIGINT,
         )
 
     def check(self, address: str) -> None:

