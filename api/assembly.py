@@ -1,0 +1,94 @@
+"""Opens an API process's connections and puts its parts together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from api.authentication import KeyAuthentication
+from api.deps import ApiSettings, Deps
+from api.metrics import MeasuredAppender, Metrics
+from api.operator_routes import PartCheck
+from api.positions import Positions
+from api.sealing import Sealer
+from api.store_figures import StoreFigures
+from api.subjects import Subjects
+from api.write_side import WriteSide
+from commands.group_commit import GroupCommit
+from eventlog.postgres.append import PostgresAppender
+from eventlog.postgres.connections import Pool, borrowed, open_log_pool, open_read_pool
+from eventlog.postgres.identity import store_identity
+from eventlog.postgres.reader import PostgresReader
+from eventlog.postgres.snapshots import PostgresSnapshots
+
+NAME = "backstock-api"
+LOG_CONNECTIONS_MAX = 12
+READ_CONNECTIONS_MAX = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where an API process finds its parts; the DSNs are those of the log and the read role."""
+
+    log_dsn: str
+    read_dsn: str
+
+
+def assemble(
+    addresses: Addresses,
+    settings: ApiSettings,
+    *,
+    clock: Callable[[], datetime],
+    monotonic: Callable[[], float] = time.monotonic,
+    new_id: Callable[[], UUID] = uuid7,
+    checks: Sequence[PartCheck] = (),
+) -> Deps:
+    """Open everything that `create_app` needs. /readyz asks `checks` beside our own.
+
+    `clock` returns aware UTC. Raises LogUnavailableError, RoleError; then nothing stays open.
+    """
+    with ExitStack() as opened:
+        log_pool = open_log_pool(addresses.log_dsn, size=LOG_CONNECTIONS_MAX, name=f"{NAME}-log")
+        opened.callback(log_pool.close)
+        read_pool = open_read_pool(
+            addresses.read_dsn, size=READ_CONNECTIONS_MAX, name=f"{NAME}-read"
+        )
+        opened.callback(read_pool.close)
+        identity = store_identity(log_pool)
+        metrics = Metrics()
+        metrics.registry.register(StoreFigures(log_pool, clock=clock))
+        positions = Positions(sealer=Sealer(settings.signing_secret), epoch=identity.epoch)
+        write_side = WriteSide(
+            group_commit=GroupCommit(
+                appender=MeasuredAppender(PostgresAppender(log_pool, clock=clock), metrics),
+                reader=PostgresReader(log_pool),
+                snapshots=PostgresSnapshots(log_pool),
+                shards=identity.shards,
+                new_id=new_id,
+            ),
+            subjects=Subjects(log_pool, monotonic=monotonic),
+            positions=positions,
+            metrics=metrics,
+        )
+        return Deps(
+            settings=settings,
+            keys=KeyAuthentication(read_pool, monotonic=monotonic),
+            write_side=write_side,
+            metrics=metrics,
+            parts=(_postgres(read_pool), *checks),
+            close=opened.pop_all().close,
+        )
+
+
+def _postgres(read_pool: Pool) -> PartCheck:
+    def check() -> None:
+        with borrowed(read_pool) as connection:
+            connection.execute("SELECT 1")
+
+    return PartCheck(name="postgres", required=True, check=check)

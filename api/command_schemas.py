@@ -1,0 +1,165 @@
+"""How commands and their answers look in the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+from pydantic.json_schema import models_json_schema
+
+from api.answer_schemas import JsonSchema, Responses, problem_responses
+from commands.messages import COMMAND_TYPES
+
+REF = "#/components/schemas/{model}"
+AT = "2026-03-01T09:30:00Z"
+SHELF = {"sku": "CHAIR-RED", "location": "london"}
+LINE = {"line": 1, **SHELF, "quantity": 2, "unit_price_micros": 49_500_000}
+EXAMPLES: Mapping[str, Mapping[str, object]] = {
+    "register_item": {"sku": "CHAIR-RED", "name": "Red chair", "category": "chairs"},
+    "describe_item": {"sku": "CHAIR-RED", "safety_stock": 5},
+    "discontinue_item": {"sku": "CHAIR-RED", "reason": "replaced by CHAIR-BLUE"},
+    "register_location": {"location": "london", "name": "London warehouse"},
+    "receive_stock": {**SHELF, "quantity": 40, "document": "PO-7"},
+    "adjust_stock": {**SHELF, "delta": -2, "reason": "broken"},
+    "count_stock": {**SHELF, "count_id": "C-2026-03", "counted": 38, "occurred_at": AT},
+    "reserve_stock": {**SHELF, "reservation_id": "CART-9", "quantity": 2, "expires_at": AT},
+    "release_reservation": {**SHELF, "reservation_id": "CART-9"},
+    "expire_reservation": {**SHELF, "reservation_id": "CART-9"},
+    "ship_stock": {**SHELF, "quantity": 2, "reservation_id": "CART-9"},
+    "return_stock": {**SHELF, "quantity": 1, "to": "damaged", "order_id": "SO-1"},
+    "place_order": {"order_id": "SO-1", "customer": "C-77", "currency": "GBP", "lines": [LINE]},
+    "allocate_order": {"order_id": "SO-1"},
+    "ship_order": {"order_id": "SO-1", "lines": [{"line": 1, "quantity": 2}]},
+    "cancel_order": {"order_id": "SO-1", "reason": "changed mind"},
+    "record_charge": {
+        "charge_id": "SO-1/postage",
+        "code": "POST",
+        "quantity": 1,
+        "unit_price_micros": 3_950_000,
+        "currency": "GBP",
+        "order_id": "SO-1",
+    },
+}
+
+
+class Refusal(BaseModel, extra="allow"):
+    """Why not, for machines (`code`) and people (`detail`); the refusal's own fields beside."""
+
+    code: str = Field(examples=["insufficient_stock"])
+    detail: str
+
+
+class CommandAnswer(BaseModel):
+    """What a command led to: exactly the bytes that every retry of its key gets."""
+
+    outcome: Literal["accepted"]
+    ledger: str = Field(description="The ledger's short name.")
+    first_position: int | None = Field(description="Ledger position of the command's first event.")
+    last_position: int | None = Field(description="Ledger position of its last event.")
+    version: int = Field(description="Version of the command's stream after it; also the ETag.")
+    result: dict[str, Any] = Field(description="What the command made or moved.")
+
+
+class LineError(BaseModel):
+    pointer: str = Field(examples=["/commands/3/lines/0/quantity"])
+    detail: str
+
+
+class LineResult(BaseModel):
+    """One line's answer. `status` is what the command alone would have got."""
+
+    index: int
+    key: str | None
+    status: int
+    outcome: Literal["accepted", "refused", "key_conflict", "not_applied", "invalid", "failed"]
+    replayed: bool = False
+    ledger: str | None = None
+    first_position: int | None = None
+    last_position: int | None = None
+    version: int | None = None
+    result: dict[str, Any] | None = None
+    refusal: Refusal | None = None
+    errors: list[LineError] | None = None
+
+
+class BulkAnswer(BaseModel):
+    """One result per command, in the order they were sent."""
+
+    results: list[LineResult]
+    token: str | None = Field(description="For `min_position`: reads then show all of this.")
+    position: int | None = Field(description="The same as a number, when one ledger was named.")
+
+
+SINGLE_RESPONSES: Responses = {
+    200: {
+        "model": CommandAnswer,
+        "description": "Accepted, now or when the key was first used.",
+        "headers": {
+            "ETag": {"schema": {"type": "string"}, "description": "The stream's version."},
+            "Position-Token": {
+                "schema": {"type": "string"},
+                "description": "For `min_position`: a read then shows this command's effect.",
+            },
+            "Idempotent-Replayed": {
+                "schema": {"type": "string", "const": "true"},
+                "description": "Present when the key had its answer already.",
+            },
+        },
+    },
+    **problem_responses(400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 429, 503),
+}
+BULK_RESPONSES: Responses = {
+    200: {"model": BulkAnswer, "description": "Every command was accepted."},
+    207: {"model": BulkAnswer, "description": "Not every command was accepted: see each result."},
+    **problem_responses(400, 401, 403, 406, 413, 415, 422, 429, 503),
+}
+
+
+NAMES: Mapping[str, str] = {kind: model.__name__ for kind, model in COMMAND_TYPES.items()}
+DEFINITIONS: JsonSchema = models_json_schema(
+    [(model, "validation") for model in COMMAND_TYPES.values()], ref_template=REF
+)[1]["$defs"]
+
+
+def single_body(type_name: str) -> dict[str, Any]:
+    """The request of a command's own address: its type is known, its key may be a header."""
+    schema = dict(DEFINITIONS[NAMES[type_name]])
+    schema["required"] = [each for each in schema["required"] if each not in {"type", "key"}]
+    return _json_body(schema, EXAMPLES[type_name])
+
+
+def _json_body(schema: JsonSchema, example: object) -> dict[str, Any]:
+    content = {"application/json": {"schema": schema, "example": example}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+BULK_BODY = _json_body(
+    {
+        "type": "object",
+        "required": ["commands"],
+        "additionalProperties": False,
+        "properties": {
+            "mode": {"enum": ["independent", "atomic"], "default": "independent"},
+            "commands": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": 10_000,
+                "items": {
+                    "oneOf": [{"$ref": REF.format(model=name)} for name in NAMES.values()],
+                    "discriminator": {
+                        "propertyName": "type",
+                        "mapping": {kind: REF.format(model=name) for kind, name in NAMES.items()},
+                    },
+                },
+            },
+        },
+    },
+    {
+        "mode": "independent",
+        "commands": [
+            {"type": "receive_stock", "key": "PO-7/1", **EXAMPLES["receive_stock"]},
+            {"type": "place_order", "key": "SO-1", **EXAMPLES["place_order"]},
+        ],
+    },
+)

@@ -1,0 +1,34 @@
+"""What the application is made of. Built by `ops` (and by tests); nothing here is global."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from api.authentication import KeyAuthentication
+from api.metrics import Metrics
+from api.operator_routes import PartCheck
+from api.write_side import WriteSide
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSettings:
+    """`signing_secret`: shared by every process of a deployment; tokens and cursors are signed.
+
+    `metrics_token`: who shows it may scrape `/metrics`; None: this machine may.
+    """
+
+    signing_secret: bytes
+    metrics_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deps:
+    """`close` is called once, after the last answer, and closes pools and clients."""
+
+    settings: ApiSettings
+    keys: KeyAuthentication
+    write_side: WriteSide
+    metrics: Metrics
+    parts: Sequence[PartCheck]
+    close: Callable[[], None]

@@ -1,0 +1,210 @@
+"""Everything the API says no with: RFC 9457 problems, from one table.
+
+`code` is what machines match on. Nothing here repeats a value that was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from api.strict_json import pointer
+
+PROBLEM_JSON = "application/problem+json"
+RETRY_AFTER_SECONDS = 1
+ERRORS_TOLD_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    status: int
+    title: str
+
+
+PROBLEMS: Mapping[str, Kind] = {
+    # The request
+    "malformed_json": Kind(status=400, title="The body is not JSON"),
+    "invalid_token": Kind(status=400, title="The position token cannot be read"),
+    "invalid_cursor": Kind(status=400, title="The cursor cannot be read"),
+    "beyond_head": Kind(status=400, title="The ledger has not come to this position"),
+    "key_missing": Kind(status=400, title="A command needs a key"),
+    "key_mismatch": Kind(status=400, title="Header and body name different keys"),
+    "invalid_header": Kind(status=400, title="A header cannot be read"),
+    "unauthenticated": Kind(status=401, title="An API key is needed"),
+    "forbidden": Kind(status=403, title="The API key may not do this"),
+    "not_found": Kind(status=404, title="There is no such address"),
+    "unknown_command": Kind(status=404, title="There is no such command"),
+    "unknown_answer": Kind(status=404, title="No command has used this key"),
+    "method_not_allowed": Kind(status=405, title="The address does not take this method"),
+    "not_acceptable": Kind(status=406, title="Only JSON can be answered"),
+    "too_slow": Kind(status=408, title="The body took too long to arrive"),
+    "too_large": Kind(status=413, title="The body is too large"),
+    "unsupported_media_type": Kind(status=415, title="Only JSON is taken"),
+    "invalid": Kind(status=422, title="Some fields are wrong"),
+    "too_many_waiting": Kind(status=429, title="Too many commands of yours are waiting"),
+    # A command's answer
+    "unknown_item": Kind(status=404, title="The item is not registered"),
+    "unknown_location": Kind(status=404, title="The location is not registered"),
+    "unknown_ledger": Kind(status=404, title="There is no such ledger"),
+    "unknown_order": Kind(status=404, title="There is no such order"),
+    "unknown_order_line": Kind(status=404, title="The order has no such line"),
+    "unknown_reservation": Kind(status=404, title="There is no such reservation"),
+    "item_exists": Kind(status=409, title="The item is registered already"),
+    "item_discontinued": Kind(status=409, title="The item is discontinued"),
+    "location_exists": Kind(status=409, title="The location is registered already"),
+    "insufficient_stock": Kind(status=409, title="Not enough is available"),
+    "count_exists": Kind(status=409, title="The count is recorded already"),
+    "reservation_exists": Kind(status=409, title="The reservation exists already"),
+    "reservation_closed": Kind(status=409, title="The reservation has ended"),
+    "reservation_not_due": Kind(status=409, title="The reservation has not expired yet"),
+    "reservation_expiry_past": Kind(status=409, title="The reservation would never hold"),
+    "exceeds_reserved": Kind(status=409, title="The reservation holds less"),
+    "order_exists": Kind(status=409, title="The order was placed already"),
+    "order_state": Kind(status=409, title="The order's state does not allow this"),
+    "duplicate_line": Kind(status=409, title="A line of the order is named twice"),
+    "exceeds_committed": Kind(status=409, title="Less of the order is left to ship"),
+    "nothing_to_ship": Kind(status=409, title="Nothing is left to ship"),
+    "charge_exists": Kind(status=409, title="The charge is recorded already"),
+    "version_mismatch": Kind(status=412, title="It was changed meanwhile"),
+    "key_conflict": Kind(status=422, title="The key belongs to another command"),
+    "atomic_over_ledgers": Kind(status=422, title="All or nothing holds inside one ledger"),
+    "atomic_too_large": Kind(status=422, title="Too much for all or nothing"),
+    "atomic_refused": Kind(status=422, title="Nothing of this bulk was written"),
+    "not_applied": Kind(status=424, title="Another line of the bulk failed"),
+    # Faults
+    "internal": Kind(status=500, title="A fault of ours"),
+    "busy": Kind(status=503, title="The ledger is busy"),
+    "outcome_unknown": Kind(status=503, title="The outcome is not known yet"),
+    "unavailable": Kind(status=503, title="A part is down"),
+    "overloaded": Kind(status=503, title="Too much is waiting"),
+    "behind": Kind(status=504, title="The read model did not get there in time"),
+}
+BY_STATUS: Mapping[int, str] = {
+    400: "invalid_header",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldError:
+    """`pointer` is a JSON pointer into the body, or `query/…`, `path/…`, `header/…`."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(Exception):
+    """Raised anywhere below a route, told to the client. `members` go into it beside the rest."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        members: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.errors = errors
+        self.members = members or {}
+        self.headers = headers or {}
+
+    @property
+    def status(self) -> int:
+        return PROBLEMS[self.code].status
+
+
+def invalid(detail: str, *errors: FieldError) -> Problem:
+    """Fields or parameters that are wrong: 422."""
+    return Problem("invalid", detail, errors=errors)
+
+
+def status_of(code: str | None) -> int:
+    """The HTTP status of a refusal's code; 200 for None."""
+    return 200 if code is None else PROBLEMS[code].status
+
+
+def problem_members(problem: Problem) -> dict[str, object]:
+    """The problem as a JSON object."""
+    kind = PROBLEMS[problem.code]
+    told: dict[str, object] = {
+        "type": f"/problems/{problem.code}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": problem.detail,
+        "code": problem.code,
+    }
+    if problem.errors:
+        errors = problem.errors[:ERRORS_TOLD_MAX]
+        told["errors"] = [{"pointer": each.pointer, "detail": each.detail} for each in errors]
+    return told | dict(problem.members)
+
+
+def problem_response(problem: Problem, extra_members: bytes = b"") -> Response:
+    """The problem as an answer, with the headers that its status calls for.
+
+    `extra_members` are spliced in as they are: `"results":[…]`.
+    """
+    headers = dict(problem.headers)
+    if problem.status in {429, 503, 504}:
+        headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="backstock"'
+    body = orjson.dumps(problem_members(problem))
+    if extra_members:
+        body = body[:-1] + b"," + extra_members + b"}"
+    return Response(body, problem.status, headers, media_type=PROBLEM_JSON)
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Let every error of the app leave as a problem; what happened inside stays inside."""
+    app.add_exception_handler(Problem, _told)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _wrong_parameters)
+    app.add_exception_handler(Exception, _fault)
+
+
+def _told(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return problem_response(error)
+
+
+def _http_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = BY_STATUS.get(error.status_code, "internal")
+    detail = {
+        "not_found": "See /docs for the addresses there are.",
+        "method_not_allowed": f"It takes {(error.headers or {}).get('Allow', 'others')}.",
+    }.get(code, PROBLEMS[code].title + ".")
+    return problem_response(Problem(code, detail, headers=error.headers))
+
+
+def _wrong_parameters(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [
+        FieldError(pointer=_parameter(each["loc"]), detail=str(each["msg"]))
+        for each in error.errors()
+    ]
+    return problem_response(invalid("Some parameters are wrong.", *errors))
+
+
+def _parameter(loc: tuple[int | str, ...]) -> str:
+    place, *path = loc
+    return pointer(tuple(path)) if place == "body" else "/".join(map(str, loc))
+
+
+def _fault(_: Request, __: Exception) -> Response:
+    # What happened is for the log (the server writes the trace), never for the client.
+    detail = "It is logged. A command's key, sent again, tells what became of it."
+    return problem_response(Problem("internal", detail))

@@ -1,0 +1,99 @@
+"""What the command routes hold, and nobody else: group commit, and the tenants' subjects."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from api.authentication import Principal
+from api.metrics import Metrics
+from api.positions import Positions
+from api.problems import Problem
+from api.subjects import Subjects
+from commands.group_commit import ClosedError, GroupCommit, OverloadedError
+from commands.messages import Command
+from commands.order_messages import PlaceOrder
+from commands.submission import Answer, Mode, Submission
+
+# Of the commands that may wait in one process, one tenant's share: it cannot keep others out.
+WAITING_COMMANDS_MAX = 40_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteSide:
+    """Reaches the log role's connections: only `api.write_routes` is given it."""
+
+    group_commit: GroupCommit
+    subjects: Subjects
+    positions: Positions
+    metrics: Metrics
+    _waiting: Counter[str] = field(default_factory=Counter)
+
+    async def submissions(
+        self,
+        principal: Principal,
+        commands: Sequence[Command],
+        *,
+        correlation_id: str | None,
+        traceparent: str | None,
+    ) -> list[Submission]:
+        """The commands as this caller's, customers replaced by their subject ids."""
+        opaque = await self.subjects.customers(principal.tenant, _customers(commands))
+        return [
+            Submission(
+                tenant=principal.tenant,
+                actor=principal.actor,
+                command=_opaque(each, opaque) if opaque else each,
+                correlation_id=correlation_id,
+                traceparent=traceparent,
+            )
+            for each in commands
+        ]
+
+    async def submit(self, submissions: Sequence[Submission], mode: Mode) -> list[Answer]:
+        """One answer for each. Raises Problem when nothing was queued."""
+        if not submissions:
+            return []
+        with self._admitted(submissions[0].tenant, len(submissions)):
+            try:
+                answers = await self.group_commit.submit(submissions, mode)
+            except OverloadedError:
+                raise Problem(
+                    "overloaded", "Nothing was taken; send the same again in a moment."
+                ) from None
+            except ClosedError:
+                raise Problem(
+                    "unavailable", "This process is shutting down; send the same again."
+                ) from None
+        self.metrics.count_answers(answers)
+        return answers
+
+    @contextmanager
+    def _admitted(self, tenant: str, commands: int) -> Iterator[None]:
+        # However large, what comes while nothing waits is taken.
+        waiting = self._waiting[tenant]
+        if waiting and waiting + commands > WAITING_COMMANDS_MAX:
+            raise Problem("too_many_waiting", f"{waiting} of yours are waiting; wait for answers.")
+        self._waiting[tenant] += commands
+        try:
+            yield
+        finally:
+            self._waiting[tenant] -= commands
+            if not self._waiting[tenant]:
+                del self._waiting[tenant]
+
+
+def _customers(commands: Sequence[Command]) -> Iterator[str]:
+    return (
+        each.customer
+        for each in commands
+        if isinstance(each, PlaceOrder) and each.customer is not None
+    )
+
+
+def _opaque(command: Command, subjects: Mapping[str, str]) -> Command:
+    if isinstance(command, PlaceOrder) and command.customer is not None:
+        return command.model_copy(update={"customer": subjects[command.customer]})
+    return command
