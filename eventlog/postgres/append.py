@@ -164,7 +164,7 @@ class PostgresAppender:
         for head in locked.heads.values():
             if head.shard != shard:
                 raise ValueError(f"ledger {head.ledger!r} lives in shard {head.shard}, not {shard}")
-        recorded_at = max(self._clock(), *(head.recorded_at for head in locked.heads.values()))
+        recorded_at = max([self._clock(), *(head.recorded_at for head in locked.heads.values())])
         decided = decision.decide(locked.heads, locked.answers, recorded_at)
         tails = _tails(decided, locked.heads)
         position = locked.position
