@@ -1,0 +1,40 @@
+"""`make bench`: every measurement, a table on screen, and bench/results/latest.json."""
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import append_path, full_import
+from bench.figures import Figure, write
+
+MEASUREMENTS = {"append_path": append_path.measure, "full_import": full_import.measure}
+
+
+def main(names: list[str]) -> None:
+    """Measure what is named, or everything."""
+    console = Console(stderr=True)
+    figures: list[Figure] = []
+    for name in names or MEASUREMENTS:
+        console.print(f"measuring {name} …")
+        figures += MEASUREMENTS[name]()
+    columns = (
+        "name",
+        "unit",
+        "median",
+        "spread",
+        "repetitions",
+        "peer",
+        "ratio",
+        "p50_ms",
+        "p99_ms",
+    )
+    table = Table(*columns, box=None, header_style="bold")
+    for each in figures:
+        values = (getattr(each, column) for column in columns)
+        table.add_row(*("" if value is None else str(value) for value in values))
+    console.print(table)
+    console.print(f"written to {write(figures)}", highlight=False)
+
+
+main(sys.argv[1:])
