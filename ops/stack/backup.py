@@ -256,8 +256,7 @@ def _place(member: tarfile.TarInfo, staging: Path) -> Path:
     parent = staging.joinpath(*name.parts[:-1])
     inside = not name.is_absolute() and ".." not in name.parts and parent.resolve() == parent
     if member.issym():
-        pointed = os.path.normpath(parent / member.linkname)
-        inside = inside and Path(pointed).is_relative_to(staging)
+        inside = inside and (parent / member.linkname).resolve().is_relative_to(staging)
     if not inside or not (member.isdir() or member.issym() or member.isreg()):
         raise tarfile.TarError(f"{member.name} does not belong into a data directory")
     return parent / name.name

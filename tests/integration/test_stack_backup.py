@@ -178,6 +178,12 @@ def packed(*members: tuple[tarfile.TarInfo, bytes], manifest: dict[str, object])
     return raw.getvalue()
 
 
+def folder(name: str) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type = tarfile.DIRTYPE
+    return member
+
+
 def link(name: str, target: str) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
     member.type = tarfile.SYMTYPE
@@ -193,9 +199,15 @@ def link(name: str, target: str) -> tarfile.TarInfo:
         [(link("link", "/etc"), b"")],
         [(link("link", "../.."), b"")],
         [(link("here", "."), b""), (tarfile.TarInfo("here/../../escaped"), b"x")],
-        [(link("here", "store"), b""), (tarfile.TarInfo("here/through-a-link"), b"x")],
+        [
+            # To the eye p/q/out stays inside; through p/q/top it does not.
+            *((folder(name), b"") for name in ("p", "p/q")),
+            (link("p/q/out", "top/.."), b""),
+            (link("p/q/top", "../.."), b""),
+            (tarfile.TarInfo("p/q/out/escaped"), b"x"),
+        ],
     ],
-    ids=["parent", "absolute", "absolute-link", "link-out", "through-parent", "through-link"],
+    ids=["parent", "absolute", "absolute-link", "link-out", "through-parent", "through-links"],
 )
 def test_an_archive_that_reaches_outside_is_refused(
     members: list[tuple[tarfile.TarInfo, bytes]], tmp_path: Path
