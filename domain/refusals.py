@@ -309,8 +309,8 @@ class VersionMismatch(Refusal):
 
     def sentence(self) -> str:
         return (
-            f"Stream {self.stream} is at version {self.actual}, not at the expected {self.expected}; "
-            "read it again."
+            f"Stream {self.stream} is at version {self.actual}, "
+            f"not at the expected {self.expected}; read it again."
         )
 
 
