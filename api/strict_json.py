@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from math import isinf
 
 from pydantic_core import from_json
 
@@ -72,10 +73,10 @@ def read(body: bytes) -> Document:
     """Read a body of any shape. Raises MalformedJsonError."""
     try:
         value = from_json(body, allow_inf_nan=False)
+        if is_plain(body, _members(value, 0)):
+            return Document(value=value)
     except ValueError:
-        return examine(body)
-    if is_plain(body, members_of(value)):
-        return Document(value=value)
+        pass  # Whatever it is, the careful reader says it better.
     return examine(body)
 
 
@@ -90,13 +91,21 @@ def is_plain(body: bytes, members: int) -> bool:
     return not any(gap in body for gap in GAPS_BEFORE_COLON)
 
 
-def members_of(value: object) -> int:
-    """How many members all objects inside a document have."""
-    if isinstance(value, dict):
-        return len(value) + sum(map(members_of, value.values()))
-    if isinstance(value, list):
-        return sum(map(members_of, value))
-    return 0
+def _members(value: object, depth: int) -> int:
+    """How many members all objects in it have. Raises ValueError for a flaw that it meets."""
+    if depth > DEPTH_MAX:
+        raise ValueError
+    match value:
+        case dict():
+            return len(value) + sum(_members(each, depth + 1) for each in value.values())
+        case list():
+            return sum(_members(each, depth + 1) for each in value)
+        case int() if not INT64_MIN <= value <= INT64_MAX:
+            raise ValueError
+        case float() if isinf(value):
+            raise ValueError
+        case _:
+            return 0
 
 
 def examine(body: bytes) -> Document:
@@ -155,10 +164,7 @@ def _whole(digits: str) -> object:
 
 def _fraction(digits: str) -> object:
     number = float(digits)
-    return _Refused("this number is too large") if number in (_INFINITY, -_INFINITY) else number
-
-
-_INFINITY = float("inf")
+    return _Refused("this number is too large") if isinf(number) else number
 
 
 def _flaws(value: object, path: tuple[str | int, ...]) -> Iterator[Flaw]:
