@@ -23,7 +23,7 @@ from eventlog.leases import ShardLeases
 from eventlog.log import LogReader
 from eventlog.outages import OUTAGES, Backoff
 from eventlog.parked import ParkedStreams
-from eventlog.progress import Health, Progress, ShardProgress
+from eventlog.progress import Health, Progress, Standing
 from eventlog.projection import EpochMismatchError, Projection, StaleCheckpointError
 from eventlog.shards import shard_of
 
@@ -108,7 +108,8 @@ class Consumer:
         self._bounds = bounds
         self._clock = clock
         self._feeds: dict[int, ShardFeed] = {}
-        self._heads: Mapping[int, int] = {}
+        self._standing = Standing(clock)
+        self._shards = 0
         self._looked_at = -LOOK_SECONDS
         self._events = 0
         self._batches = 0
@@ -148,13 +149,15 @@ class Consumer:
         if now < self._looked_at + LOOK_SECONDS:
             return False
         self._looked_at = now
-        self._heads = self._around.shard_positions()
+        heads = self._around.shard_positions()
+        self._shards = len(heads)
+        self._standing.compare(heads)
         self._applier.retry_requested(self._position_of)
         for feed in list(self._feeds.values()):
-            head = self._heads.get(feed.shard, 0)
-            if feed.position >= head:
-                feed.caught_up_at = now
-            if feed.received < head and now > feed.heard_at + SILENCE_SECONDS_MAX:
+            if (
+                feed.received < heads.get(feed.shard, 0)
+                and now > feed.heard_at + SILENCE_SECONDS_MAX
+            ):
                 self._leave_source(feed)
             elif now > feed.checked_at + IDLE_CHECK_SECONDS:
                 self._check(feed)
@@ -176,26 +179,11 @@ class Consumer:
 
     def progress(self, health: Health, reason: str = "") -> Progress:
         """A snapshot of where this process stands."""
-        now = self._clock()
-        shards = tuple(
-            ShardProgress(
-                shard=feed.shard,
-                position=feed.position,
-                head=max(feed.position, self._heads.get(feed.shard, 0)),
-                behind_seconds=(
-                    now - feed.caught_up_at
-                    if feed.position < self._heads.get(feed.shard, 0)
-                    else 0.0
-                ),
-                recorded_at=feed.recorded_at,
-            )
-            for feed in self._feeds.values()
-        )
         return Progress(
             name=f"{self._projection.name}.v{self._projection.version}",
             health=health,
             reason=reason or self._around.source.trouble or "",
-            shards=shards,
+            shards=self._standing.shards(),
             events=self._events,
             batches=self._batches,
             parked=self._applier.parked,
@@ -206,6 +194,7 @@ class Consumer:
         held = leases.tend() if leases.due else leases.held
         for shard in self._feeds.keys() - held:
             self._drop(shard)
+            self._standing.forget(shard)
         if missing := held - self._feeds.keys():
             self._applier.load_parked()
             for shard in sorted(missing):
@@ -218,6 +207,7 @@ class Consumer:
             raise EpochMismatchError(what, checkpoint.epoch, self._around.epoch)
         self._feeds[shard] = ShardFeed(shard, checkpoint.position, self._clock())
         self._around.source.follow(shard, checkpoint.position)
+        self._standing.note(shard, checkpoint.position)
 
     def _drop(self, shard: int) -> None:
         self._around.source.drop(shard)
@@ -244,6 +234,7 @@ class Consumer:
             events = feed.pending[:most]
             self._applier.apply(events)
             feed.applied(len(events), self._clock())
+            self._standing.note(feed.shard, feed.position, events[-1].recorded_at)
             self._events += len(events)
             self._batches += 1
 
@@ -263,5 +254,5 @@ class Consumer:
         """The checkpoint of a ledger's shard, None when the shard is not ours."""
         if self._around.leases.due:
             self._tend()
-        feed = self._feeds.get(shard_of(ledger, len(self._heads)))
+        feed = self._feeds.get(shard_of(ledger, self._shards))
         return None if feed is None else feed.position

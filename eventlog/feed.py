@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Protocol
 
 from eventlog.log import RecordedEvent
@@ -42,9 +41,7 @@ class ShardFeed:
         self.waiting_since = now  # the oldest of them
         self.heard_at = now  # the source, or the store, last had something for us
         self.checked_at = now  # the read model's checkpoint was last compared
-        self.caught_up_at = now
         self.from_store = False
-        self.recorded_at: datetime | None = None  # of the last one applied
 
     @property
     def received(self) -> int:
@@ -70,7 +67,6 @@ class ShardFeed:
     def applied(self, count: int, now: float) -> None:
         """The first `count` that waited are in the read model."""
         self.position += count
-        self.recorded_at = self.pending[count - 1].recorded_at
         del self.pending[:count]
         self.waiting_since = now
         self.checked_at = now

@@ -108,6 +108,10 @@ class ShardLeases:
         """Whether it is time to `tend`."""
         return self._clock() >= self._asked_at + self._seconds / RENEWALS_PER_LEASE
 
+    def doubt(self) -> None:
+        """Something says that a lease is lost: `tend` before the next work."""
+        self._asked_at = -float("inf")
+
     def tend(self) -> frozenset[int]:
         """Renew what is held, hand over what is more than a fair share, take what is free.
 

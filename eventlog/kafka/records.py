@@ -6,6 +6,7 @@ added behind them, never between.
 
 from __future__ import annotations
 
+from binascii import unhexlify
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Annotated, TypeAlias, cast
@@ -94,11 +95,11 @@ def encode(
         )
 
 
-def decode(message: Message[bytes, bytes], epoch: int) -> RecordedEvent:
+def decode(message: Message[bytes, bytes], epoch: int | None) -> RecordedEvent:
     """Return the event of a consumed record.
 
-    Raises `StrangeRecordError` unless the relay has written it in this epoch of the store: what
-    was published before an older backup was restored may be of another history.
+    Raises `StrangeRecordError` unless the relay has written it, in this epoch of the store: what
+    was published before an older backup was restored may be of another history. None takes any.
     """
     try:
         return _event_of(message, epoch)
@@ -107,14 +108,14 @@ def decode(message: Message[bytes, bytes], epoch: int) -> RecordedEvent:
         raise StrangeRecordError(partition, offset, error) from error
 
 
-def _event_of(message: Message[bytes, bytes], epoch: int) -> RecordedEvent:
+def _event_of(message: Message[bytes, bytes], epoch: int | None) -> RecordedEvent:
     names, values = zip(*cast("list[tuple[str, bytes]]", message.headers()), strict=True)
     data = message.value()
     if names[:NUMBER_OF_HEADERS] != HEADERS or data is None:
         raise ValueError(f"it has the headers {names}, and {'no' if data is None else 'a'} value")
     (_, event_id, source, type_name, stream, occurred, _, tenant) = values[:8]
     (position, version, shard_position, recorded, chain_hash, metadata, written_in) = values[8:15]
-    if int(written_in) != epoch:
+    if epoch is not None and int(written_in) != epoch:
         raise ValueError(f"it is of epoch {int(written_in)}, not {epoch}")
     numbers = _decode_id_times_and_numbers(
         b'["%b","%b","%b",%b,%b,%b]'
@@ -134,5 +135,5 @@ def _event_of(message: Message[bytes, bytes], epoch: int) -> RecordedEvent:
         metadata=metadata,
         occurred_at=numbers[1],
         recorded_at=numbers[2],
-        chain_hash=bytes.fromhex(chain_hash.decode()),
+        chain_hash=unhexlify(chain_hash),
     )
