@@ -22,6 +22,7 @@ Data = Annotated[
     Path | None,
     typer.Option("--data", help="Data directory (default: BACKSTOCK_DATA, or .backstock)."),
 ]
+LINE_WIDTH = 240
 AsJson = Annotated[bool, typer.Option("--json", help="Answer with one JSON object on stdout.")]
 
 
@@ -199,7 +200,8 @@ def show_ready(
 
 
 def _print_report(report: dict[str, Any]) -> None:
-    console = Console()
+    # Where nobody looks but a program, a line may be as long as it likes.
+    console = Console(width=None if sys.stdout.isatty() else LINE_WIDTH)
     console.print(f"{report['data']}: {report['phase']}", markup=False, highlight=False)
     columns = ("name", "state", "pid", "restarts", "position", "lag", "MB", "address")
     table = Table(*columns, box=None, header_style="bold")
@@ -207,8 +209,7 @@ def _print_report(report: dict[str, Any]) -> None:
         megabytes = {"MB": f"{(unit['memory_bytes'] or 0) / 1e6:,.0f}"}
         row = {name: "" if value is None else value for name, value in unit.items()} | megabytes
         table.add_row(*(str(row.get(column, "")) for column in columns))
-    # A line for each, however long, for those who search in it.
-    console.print(table, soft_wrap=not console.is_terminal)
+    console.print(table)
 
 
 def _show_copy(report: "BackupReport", verb: str, *, as_json: bool) -> None:

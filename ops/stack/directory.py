@@ -49,6 +49,7 @@ class DataDirectory:
     logs: Path = field(init=False)
     run: Path = field(init=False)
     secrets: Path = field(init=False)
+    _ports: dict[str, int] = field(init=False, default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         root = self.root.expanduser().absolute()
@@ -83,15 +84,25 @@ class DataDirectory:
         return path.read_text().strip()
 
     def port(self, name: str) -> int:
-        """Return the port remembered under `name`, or a new one when it is taken meanwhile."""
+        """Return the port remembered under `name`, or a new one when it is taken meanwhile.
+
+        While the directory is held the answer stays, also when the port is in use by its owner.
+        """
         path = self.run / "ports.json"
         with _remembering:
-            remembered: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
-            port = remembered.get(name)
-            if port is None or not ports.is_free(port):
-                port = ports.choose(set(remembered.values()))
-                write_atomically(path, json.dumps(remembered | {name: port}).encode())
-            return port
+            if name not in self._ports:
+                remembered: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
+                port = remembered.get(name)
+                if port is None or not ports.is_free(port):
+                    port = ports.choose(remembered.values())
+                    write_atomically(path, json.dumps(remembered | {name: port}).encode())
+                self._ports[name] = port
+            return self._ports[name]
+
+    def remembered_port(self, name: str) -> int:
+        """Return the port that `port` gave last, whoever listens there now."""
+        ports_by_name: dict[str, int] = json.loads((self.run / "ports.json").read_text())
+        return ports_by_name[name]
 
     def log(self, name: str) -> Path:
         """Return the path of a part's log file, made owner-only; a big one is put aside first."""
@@ -119,6 +130,7 @@ class DataDirectory:
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()
+            self._ports.clear()
             yield
 
     def holder(self) -> int | None:
