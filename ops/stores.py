@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -81,6 +82,16 @@ class Stores:
     @property
     def clickhouse_url(self) -> str:
         return self._address("clickhouse")
+
+    @property
+    def keys_directory(self) -> Path:
+        """Where the key that signs heads is, and the public one that proves them."""
+        return self.directory.root / "keys"
+
+    @property
+    def api_signing_secret(self) -> bytes:
+        """Signs cursors and tokens: the same in every API process of a deployment."""
+        return self.directory.secret("api-signing").encode()
 
     def _as(self, role: str, password: str) -> str:
         login = {"user": role, "password": password}

@@ -12,7 +12,7 @@ from ops.stack.errors import NotRunningError
 from ops.stack.state import StackState, State, UnitState
 
 # What the roles know about themselves (position, lag), by role; gets the parts' addresses.
-Details = Callable[[Mapping[str, str]], Mapping[str, Mapping[str, Any]]]
+Details = Callable[[Mapping[str, str], DataDirectory], Mapping[str, Mapping[str, Any]]]
 
 
 def stack_report(directory: DataDirectory, details: Details) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def stack_report(directory: DataDirectory, details: Details) -> dict[str, Any]:
         state = StackState.running(directory)
     except NotRunningError:
         return {"running": False, "phase": "stopped", "data": str(directory.root), "parts": []}
-    known = details(state.addresses)
+    known = details(state.addresses, directory)
     return {
         "running": True,
         "phase": state.phase,

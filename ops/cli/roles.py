@@ -1,0 +1,89 @@
+"""`backstock api|relay|project|migrate`: each role by itself, on as many machines as you like."""
+
+import socket
+from typing import Annotated
+
+import typer
+
+from ops.cli.stack import Data, directory_of
+from ops.roles import PROJECTIONS
+from ops.settings import Settings
+from ops.stores import Stores
+
+Name = Annotated[
+    str,
+    typer.Option(
+        help="This process's own name; a successor of the same name takes over at once. "
+        "(Default: the machine's name.)"
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this group."""
+    for command in (api, relay, project, migrate):
+        app.command()(command)
+
+
+def api(
+    *,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
+    data: Data = None,
+) -> None:
+    """Serve the HTTP API and the console. Any number of processes may.
+
+    For example:
+
+        backstock api --host 0.0.0.0 --port 8080
+    """
+    from ops.processes.api import run
+
+    run(_stores(data), host=host, port=port)
+
+
+def relay(*, name: Name = "", data: Data = None) -> None:
+    """Carry committed events to Kafka, and publish signed heads. Several share the shards.
+
+    For example:
+
+        backstock relay --name relay-2
+    """
+    from ops.processes.relay import run
+
+    run(_stores(data), name=name or socket.gethostname())
+
+
+def project(
+    projection: Annotated[str, typer.Argument(help=f"One of {', '.join(PROJECTIONS)}.")],
+    *,
+    name: Name = "",
+    data: Data = None,
+) -> None:
+    """Keep one read model up to date. Several processes of a projection share the shards.
+
+    For example:
+
+        backstock project stock_levels --name stock-1
+    """
+    if projection not in PROJECTIONS:
+        raise typer.BadParameter(f"no projection {projection!r}: {', '.join(PROJECTIONS)}")
+    from ops.processes.projector import run
+
+    run(_stores(data), projection=projection, name=name or socket.gethostname())
+
+
+def migrate(*, data: Data = None) -> None:
+    """Bring all stores to the shape that this version needs. Forward only, repeatable.
+
+    For example:
+
+        BACKSTOCK_POSTGRES_DSN=postgresql://… backstock migrate
+    """
+    from ops.processes.preparation import prepare_stores
+
+    prepare_stores(_stores(data))
+
+
+def _stores(data: Data) -> Stores:
+    return Stores.of(Settings(data=directory_of(data).root))

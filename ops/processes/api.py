@@ -1,0 +1,41 @@
+"""The HTTP API as a process."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import uvicorn
+
+from api.app import create_app
+from api.assembly import Addresses, assemble
+from api.deps import ApiSettings
+from ops.processes.signals import log_to_stderr
+from ops.stores import Stores
+
+# An open stream would otherwise keep a server from stopping for ever.
+GRACEFUL_SECONDS_MAX = 8
+CONCURRENT_REQUESTS_MAX = 1_000
+WAITING_CONNECTIONS_MAX = 1_024
+
+
+def run(stores: Stores, *, host: str, port: int) -> None:
+    """Serve until told to stop; what was taken is answered first."""
+    log_to_stderr()
+    deps = assemble(
+        Addresses(
+            log_dsn=stores.log_dsn,
+            read_dsn=stores.read_dsn,
+        ),
+        ApiSettings(signing_secret=stores.api_signing_secret),
+        clock=lambda: datetime.now(UTC),
+    )
+    uvicorn.run(
+        create_app(deps),
+        host=host,
+        port=port,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=GRACEFUL_SECONDS_MAX,
+        limit_concurrency=CONCURRENT_REQUESTS_MAX,
+        backlog=WAITING_CONNECTIONS_MAX,
+    )

@@ -1,0 +1,53 @@
+"""Where each role stands: what `backstock status` shows beside its process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+
+from ops.stores import Stores
+
+READ_MODELS = """
+SELECT c.projection, sum(c.position), sum(s.position - c.position),
+       max(extract(epoch FROM clock_timestamp() - c.recorded_at))
+           FILTER (WHERE s.position > c.position)
+  FROM projection_checkpoints c
+  JOIN projections p USING (projection, version)
+  JOIN shards s USING (shard)
+ WHERE p.state = 'active'
+ GROUP BY c.projection
+"""
+RELAY = """
+SELECT coalesce(sum(r.position), 0), sum(s.position - coalesce(r.position, 0))
+  FROM shards s LEFT JOIN relay_cursors r USING (shard)
+"""
+
+
+def standing(stores: Stores) -> Mapping[str, Mapping[str, Any]]:
+    """By role: `position` (events done over all shards), `lag` in events, `lag_seconds`.
+
+    Nothing while PostgreSQL is out of reach: its own state says so already.
+    """
+    try:
+        return _standing(stores)
+    except psycopg.OperationalError:
+        return {}
+
+
+def _standing(stores: Stores) -> Mapping[str, Mapping[str, Any]]:
+    with psycopg.connect(stores.log_dsn) as connection:
+        done, behind = connection.execute(RELAY).fetchall()[0]
+        head = connection.execute("SELECT coalesce(sum(position), 0) FROM shards").fetchall()[0][0]
+        found: dict[str, dict[str, Any]] = {
+            "api": {"position": int(head)},
+            "relay": {"position": int(done), "lag": int(behind)},
+        }
+        for projection, position, lag, seconds in connection.execute(READ_MODELS):
+            found[projection] = {
+                "position": int(position),
+                "lag": int(lag),
+                "lag_seconds": round(float(seconds or 0), 3),
+            }
+    return found
