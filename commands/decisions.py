@@ -180,9 +180,18 @@ def place_order(
             for line in command.lines
         ),
     )
-    shelves = view.shelves(fulfilment.stock_streams(proposed.lines))
+    streams = fulfilment.stock_streams(proposed.lines)
     order = view.order(command.order_id)
-    return fulfilment.place(order, proposed, shelves, occasion, allocate_lines=command.allocate)
+    placed = fulfilment.place(
+        order, proposed, view.shelves(streams), occasion, allocate_lines=command.allocate
+    )
+    if isinstance(placed, Refusal) or not command.ship:
+        return placed
+    then = view.after(placed)
+    shipped = fulfilment.ship(
+        then.order(command.order_id), command.order_id, None, then.shelves(streams), occasion
+    )
+    return shipped if isinstance(shipped, Refusal) else (*placed, *shipped)
 
 
 def allocate_order(

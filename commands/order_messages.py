@@ -50,7 +50,10 @@ def _distinct(lines: tuple[OrderedLine, ...] | tuple[LineToShip, ...]) -> None:
 
 
 class PlaceOrder(Message):
-    """Accept an order and, unless `allocate` is false, promise every line of it or refuse it."""
+    """Accept an order and, unless `allocate` is false, promise every line of it or refuse it.
+
+    With `ship`, as at a till, it leaves at once: all of it happens, or nothing.
+    """
 
     type_name: ClassVar = "place_order"
 
@@ -60,14 +63,23 @@ class PlaceOrder(Message):
     currency: Currency = "XXX"
     lines: Annotated[tuple[OrderedLine, ...], Field(min_length=1, max_length=ORDER_LINES_MAX)]
     allocate: bool = Field(default=True, strict=True)
+    ship: bool = Field(default=False, strict=True)
 
     @model_validator(mode="after")
     def lines_are_distinct(self) -> Self:
         _distinct(self.lines)
         return self
 
+    @model_validator(mode="after")
+    def what_ships_is_allocated(self) -> Self:
+        if self.ship and not self.allocate:
+            raise PydanticCustomError("ship", "only what is allocated can ship: allocate it too")
+        return self
+
     def estimated_events(self) -> int:
-        return 2 + len(self.lines) if self.allocate else 1
+        if not self.allocate:
+            return 1
+        return 3 + 2 * len(self.lines) if self.ship else 2 + len(self.lines)
 
 
 class AllocateOrder(Message):
