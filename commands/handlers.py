@@ -60,11 +60,13 @@ def _stock_command(
 
     def result(command: Any, view: CommandView) -> Result:  # noqa: ANN401 - as above
         stock = view.stock(command.sku, command.location)
-        return {
+        told = {
             "on_hand": stock.on_hand,
             "available": stock.available,
             "shortfall": stock.uncovered_stated,
         }
+        # A retry's answer then tells how much it was, also to those who have lost the command.
+        return told | {"quantity": command.quantity} if hasattr(command, "quantity") else told
 
     return Handler(
         main=lambda command: stock_stream(command.sku, command.location),
