@@ -23,7 +23,7 @@ async def test_a_command_becomes_an_event_and_an_answer(postgres_database: Datab
             "first_position": 4,
             "last_position": 4,
             "version": 2,
-            "result": {"on_hand": 10, "available": 6, "shortfall": 0},
+            "result": {"on_hand": 10, "available": 6, "shortfall": 0, "quantity": 4},
         }
         event = side.events()[-1]
         assert (event.type, event.stream) == ("stock.reserved.v1", f"stock-{SKU}@hall")
