@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from commands.fields import Change, Currency, Id, LineNumber, Money, Note, Price, Quantity
+from commands.fields import Change, Currency, Id, LineNumber, Money, Name, Note, Price, Quantity
 from commands.message import Message
 from domain.values import ORDER_LINES_MAX
 
@@ -131,7 +131,7 @@ class RecordCharge(Message):
 
     type: Literal["record_charge"]
     charge_id: Id
-    code: Id
+    code: Annotated[Name, Field(max_length=64)]
     description: Note = ""
     quantity: Change
     unit_price_micros: Annotated[Money, Field(description="Negative for money given back.")]
