@@ -8,13 +8,11 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
-from psycopg_pool import ConnectionPool
 
 from eventlog.checkpoints import advance_checkpoint, ensure_checkpoints, read_checkpoint
 from eventlog.outages import postgres_outages
+from eventlog.postgres.connections import Pool
 from eventlog.projection import Batch, BatchRejectedError, Checkpoint
-
-Pool = ConnectionPool[Connection[TupleRow]]
 
 LOCK = """
 SELECT position FROM projection_checkpoints
@@ -24,7 +22,8 @@ SELECT position FROM projection_checkpoints
 """
 RESTART = """
 UPDATE projection_checkpoints
-   SET position = 0, epoch = %(epoch)s, claimed_to = NULL, recorded_at = NULL, applied_at = NULL
+   SET position = %(position)s, epoch = %(epoch)s, claimed_to = NULL, recorded_at = NULL,
+       applied_at = NULL
  WHERE projection = %(projection)s AND version = %(version)s
    AND (%(shard)s::smallint IS NULL OR shard = %(shard)s)
 """
@@ -85,22 +84,31 @@ class Checkpoints:
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             raise BatchRejectedError(batch, error) from error
 
-    def restart(self, connection: Connection[TupleRow], shard: int | None = None) -> int:
-        """Back to position 0 in today's epoch, for one shard or for all; the highest one until now.
+    def restart(
+        self, connection: Connection[TupleRow], shard: int | None = None, position: int = 0
+    ) -> int:
+        """Back to `position` in today's epoch, for one shard or for all; the highest until now.
 
         Locks the rows: call it before the data is dropped in the same transaction, so that a
-        zombie's apply loses.
+        zombie's apply loses. What readers are told of the ledgers is forgotten.
         """
         values = {
             "projection": self.projection,
             "version": self.version,
             "epoch": self.epoch,
             "shard": shard,
+            "position": position,
         }
         positions = [row[0] for row in connection.execute(LOCK, values)]
         connection.execute(RESTART, values)
         connection.execute(FORGET_LEDGERS, values)
         return max(positions, default=0)
+
+    def position(self, connection: Connection[TupleRow], shard: int) -> int:
+        """What the row says, of whatever epoch; its row locked. 0 when there is none."""
+        values = {"projection": self.projection, "version": self.version, "shard": shard}
+        row = connection.execute(LOCK, values).fetchone()
+        return 0 if row is None else int(row[0])
 
     def shards(self) -> list[int]:
         """The shards that have a checkpoint."""

@@ -2,7 +2,7 @@
 -- use the primary keys. Room on each page for HOT updates: no index holds a column that an event changes.
 
 CREATE TABLE stock_levels_v1 (
-    tenant           text NOT NULL,
+    tenant           text COLLATE "C" NOT NULL,
     ledger           text COLLATE "C" NOT NULL,
     sku              text COLLATE "C" NOT NULL,
     location         text COLLATE "C" NOT NULL,
@@ -20,7 +20,7 @@ CREATE TABLE stock_levels_v1 (
 CREATE INDEX stock_levels_v1_by_location ON stock_levels_v1 (ledger, location, sku);
 
 CREATE TABLE items_v1 (
-    tenant           text NOT NULL,
+    tenant           text COLLATE "C" NOT NULL,
     ledger           text COLLATE "C" NOT NULL,
     sku              text COLLATE "C" NOT NULL,
     name             text NOT NULL,
@@ -41,7 +41,7 @@ CREATE TABLE items_v1 (
 ) WITH (fillfactor = 80);
 
 CREATE TABLE locations_v1 (
-    tenant                  text NOT NULL,
+    tenant                  text COLLATE "C" NOT NULL,
     ledger                  text COLLATE "C" NOT NULL,
     location                text COLLATE "C" NOT NULL,
     name                    text NOT NULL,

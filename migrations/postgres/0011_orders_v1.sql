@@ -1,7 +1,7 @@
 -- The read model `orders`, version 1: an order with its lines in one row, and charges (money without goods).
 
 CREATE TABLE orders_v1 (
-    tenant           text NOT NULL,
+    tenant           text COLLATE "C" NOT NULL,
     ledger           text COLLATE "C" NOT NULL,
     order_id         text COLLATE "C" NOT NULL,
     status           text NOT NULL CHECK (status IN ('placed', 'allocated', 'partly_shipped', 'shipped', 'cancelled')),
@@ -24,7 +24,7 @@ CREATE INDEX orders_v1_open ON orders_v1 (ledger, placed_position) WHERE status 
 CREATE INDEX orders_v1_by_customer ON orders_v1 (ledger, customer, placed_position) WHERE customer IS NOT NULL;
 
 CREATE TABLE charges_v1 (
-    tenant             text NOT NULL,
+    tenant             text COLLATE "C" NOT NULL,
     ledger             text COLLATE "C" NOT NULL,
     charge_id          text COLLATE "C" NOT NULL,
     code               text NOT NULL,

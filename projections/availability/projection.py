@@ -13,6 +13,7 @@ import structlog
 
 from eventlog.checkpoints import advance_checkpoint
 from eventlog.log import RecordedEvent
+from eventlog.postgres.connections import Pool
 from eventlog.projection import (
     Batch,
     Checkpoint,
@@ -24,7 +25,7 @@ from projections.availability.fold import Piece, pieces
 from projections.availability.keys import ShardKeys, place
 from projections.availability.shard_store import Guard, LostError, MovedError, ShardStore
 from projections.item_facts import ITEM_STORED
-from projections.postgres import Checkpoints, Pool
+from projections.postgres import Checkpoints
 from projections.stock_facts import STOCK_TYPES
 
 log = structlog.get_logger(__name__)
@@ -68,7 +69,11 @@ class Availability:
         position = self._store(shard).position()
         if position is None:
             self._restart(shard)
-            position = 0
+            return Checkpoint(epoch=epoch, position=0)
+        with self._mirror.transaction() as connection:
+            if (lost := self._mirror.position(connection, shard)) > position:
+                self._mirror.restart(connection, shard, position)
+                log.warning("read model went back", read_model=self.name, shard=shard, lost=lost)
         return Checkpoint(epoch=epoch, position=position)
 
     def apply(self, batch: Batch) -> None:

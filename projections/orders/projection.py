@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eventlog.log import RecordedEvent
+from eventlog.postgres.connections import Pool
 from eventlog.projection import Batch, Checkpoint
 from projections.orders.fold import (
     CHARGE_STORED,
@@ -15,7 +16,7 @@ from projections.orders.fold import (
     placed_earlier,
 )
 from projections.orders.tables import PLACES, Tables
-from projections.postgres import Checkpoints, Pool
+from projections.postgres import Checkpoints
 
 
 class Orders:

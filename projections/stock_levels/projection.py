@@ -9,9 +9,10 @@ from psycopg.rows import TupleRow
 
 from domain.streams import id_of, kind_of, sku_and_location
 from eventlog.log import RecordedEvent
+from eventlog.postgres.connections import Pool
 from eventlog.projection import Batch, Checkpoint
 from projections.item_facts import ITEM_STORED, LOCATION_STORED, item_changes, locations
-from projections.postgres import Checkpoints, Pool
+from projections.postgres import Checkpoints
 from projections.stock_facts import STOCK_TYPES
 from projections.stock_levels.fold import level_changes
 from projections.stock_levels.tables import PLACES, Tables

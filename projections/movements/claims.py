@@ -1,0 +1,130 @@
+"""Ranges of `movements` in PostgreSQL: claimed before they are inserted, done afterwards.
+
+A range (epoch, shard, position - claimed_to] is claimed by compare-and-set, so two processes never
+insert two cuts of the same events; it is inserted under one token, so sent again it is no second
+copy; and it is done in the transaction that moves the checkpoint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psycopg import Connection, Cursor, sql
+from psycopg.rows import TupleRow
+
+from eventlog.projection import Batch, StaleCheckpointError
+from projections.postgres import Checkpoints
+
+READ = """
+SELECT epoch, position, claimed_to, generation, rows
+  FROM projection_checkpoints JOIN {shards} USING (shard)
+ WHERE projection = %(projection)s AND version = %(version)s AND shard = %(shard)s
+   FOR UPDATE OF projection_checkpoints
+"""
+CLAIM = """
+UPDATE projection_checkpoints AS mine SET claimed_to = %(last)s
+  FROM {shards} AS counts
+ WHERE mine.projection = %(projection)s AND mine.version = %(version)s AND mine.shard = %(shard)s
+   AND mine.epoch = %(epoch)s AND mine.position = %(after)s AND mine.claimed_to IS NULL
+   AND counts.shard = mine.shard
+RETURNING counts.generation
+"""
+FINISH = """
+UPDATE projection_checkpoints SET claimed_to = NULL
+ WHERE projection = %(projection)s AND version = %(version)s AND shard = %(shard)s
+   AND claimed_to IS NOT DISTINCT FROM %(claimed_to)s
+"""
+COUNT = "UPDATE {shards} SET rows = rows + %(rows)s WHERE shard = %(shard)s"
+RESTART = "UPDATE {shards} SET rows = 0, generation = generation + 1 WHERE shard = %(shard)s"
+ENSURE = """
+INSERT INTO {shards} (shard) SELECT * FROM generate_series(0, %(shards)s - 1) ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardState:
+    """`rows`: what the table must hold up to `position`. `generation` rises with each rebuild."""
+
+    epoch: int
+    position: int
+    claimed_to: int | None
+    generation: int
+    rows: int
+
+
+class Claims:
+    """The claims of one projection version; `shards` is its own table of row counts."""
+
+    def __init__(self, checkpoints: Checkpoints, shards: str) -> None:
+        self._checkpoints = checkpoints
+        self._shards = sql.Identifier(shards)
+
+    def ensure(self, connection: Connection[TupleRow], shards: int) -> None:
+        self._execute(connection, ENSURE, {"shards": shards})
+
+    def read(self, connection: Connection[TupleRow], shard: int) -> ShardState:
+        """The state of a shard, its row locked."""
+        row = self._execute(connection, READ, self._key(shard)).fetchone()
+        if row is None:
+            raise LookupError(f"shard {shard} has no checkpoint: run the migrations")
+        epoch, position, claimed_to, generation, rows = row
+        return ShardState(
+            epoch=epoch,
+            position=position,
+            claimed_to=claimed_to,
+            generation=generation,
+            rows=rows,
+        )
+
+    def claim(self, batch: Batch) -> int:
+        """Claim the batch's range, and learn the generation its tokens bear.
+
+        Raises `StaleCheckpointError` when the range is not free.
+        """
+        values = self._key(batch.shard) | {
+            "epoch": batch.epoch,
+            "after": batch.after,
+            "last": batch.last,
+        }
+        # Waits for the disk: a claim that a crash undoes would be cut anew, under another token.
+        with self._checkpoints.transaction() as connection:
+            claimed = self._execute(connection, CLAIM, values).fetchone()
+        if claimed is None:
+            raise self._stale(batch)
+        return int(claimed[0])
+
+    def finish(self, batch: Batch, *, rows: int, claimed: bool) -> None:
+        """Move the checkpoint over the batch, and give up the claim that was made for it."""
+        values = self._key(batch.shard) | {"claimed_to": batch.last if claimed else None}
+        with self._checkpoints.applying(batch) as connection:
+            if self._execute(connection, FINISH, values).rowcount != 1:
+                raise self._stale(batch)
+            self.count(connection, batch.shard, rows)
+
+    def count(self, connection: Connection[TupleRow], shard: int, rows: int) -> None:
+        """Note that so many more rows are in the table."""
+        if rows:
+            self._execute(connection, COUNT, {"shard": shard, "rows": rows})
+
+    def restart(self, connection: Connection[TupleRow], shard: int) -> None:
+        """Back to position 0 and no rows; what is inserted from now on has other tokens."""
+        self._checkpoints.restart(connection, shard)
+        self._execute(connection, RESTART, {"shard": shard})
+
+    def _stale(self, batch: Batch) -> StaleCheckpointError:
+        checkpoints = self._checkpoints
+        return StaleCheckpointError(
+            checkpoints.projection, checkpoints.version, batch.shard, batch.after
+        )
+
+    def _key(self, shard: int) -> dict[str, object]:
+        return {
+            "projection": self._checkpoints.projection,
+            "version": self._checkpoints.version,
+            "shard": shard,
+        }
+
+    def _execute(
+        self, connection: Connection[TupleRow], statement: str, values: dict[str, object]
+    ) -> Cursor[TupleRow]:
+        return connection.execute(sql.SQL(statement).format(shards=self._shards), values)

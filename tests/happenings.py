@@ -1,0 +1,198 @@
+"""Facts of every type in plausible order, for folds that need many: the same for the same seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from domain import events as facts
+from domain.events import Event, OrderLine, ShippedLine
+from domain.streams import (
+    charge_stream,
+    item_stream,
+    location_stream,
+    order_stream,
+    stock_stream,
+)
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+PLACES = ("WH", "SHOP/1")
+
+
+def stream_of(event: Event) -> str:
+    match event:
+        case facts.ItemRegistered() | facts.ItemDescribed() | facts.ItemDiscontinued():
+            return item_stream(event.sku)
+        case facts.LocationRegistered():
+            return location_stream(event.location)
+        case facts.ChargeRecorded():
+            return charge_stream(event.charge_id)
+        case (
+            facts.OrderPlaced()
+            | facts.OrderAllocated()
+            | facts.OrderShipped()
+            | facts.OrderCancelled()
+        ):
+            return order_stream(event.order_id)
+        case _:
+            return stock_stream(event.sku, event.location)
+
+
+def item(sku: str, **changes: object) -> facts.ItemRegistered:
+    values: dict[str, object] = {"sku": sku, "name": f"Item {sku}", "attributes": {}}
+    return facts.ItemRegistered(**values | changes)  # type: ignore[arg-type]
+
+
+def order_of_lines(order_id: str, lines: Sequence[tuple[str, str, int]]) -> list[Event]:
+    """An order placed, allocated and shipped whole: lines of (SKU, location, quantity)."""
+    placed = facts.OrderPlaced(
+        order_id=order_id,
+        currency="GBP",
+        lines=tuple(
+            OrderLine(line=n, sku=sku, location=place, quantity=units, unit_price_micros=1_250_000)
+            for n, (sku, place, units) in enumerate(lines, 1)
+        ),
+    )
+    committed = [
+        facts.StockCommitted(
+            sku=line.sku,
+            location=line.location,
+            order_id=order_id,
+            line=line.line,
+            quantity=line.quantity,
+        )
+        for line in placed.lines
+    ]
+    shipped = [
+        facts.StockShipped(
+            sku=line.sku,
+            location=line.location,
+            quantity=line.quantity,
+            order_id=order_id,
+            line=line.line,
+            unit_price_micros=line.unit_price_micros,
+            currency="GBP",
+        )
+        for line in placed.lines
+    ]
+    whole = tuple(ShippedLine(line=line.line, quantity=line.quantity) for line in placed.lines)
+    return [
+        placed,
+        facts.OrderAllocated(order_id=order_id),
+        *committed,
+        facts.OrderShipped(order_id=order_id, lines=whole),
+        *shipped,
+    ]
+
+
+def year(seed: int, count: int, *, skus: int = 12) -> list[tuple[Event, datetime]]:
+    """About `count` facts of every type, each with its instant."""
+    dice = random.Random(seed)
+    found: list[tuple[Event, datetime]] = [
+        (facts.LocationRegistered(location=place, name=place), START) for place in PLACES
+    ]
+    found += [(item(f"SKU-{n}", safety_stock=n, backorder_limit=2 * n), START) for n in range(skus)]
+    number = 0
+    while len(found) < count:
+        number += 1
+        at = START + timedelta(hours=number)
+        stock = {"sku": f"SKU-{dice.randrange(skus)}", "location": dice.choice(PLACES)}
+        happening = dice.choice(HAPPENINGS)
+        found += [(event, at) for event in happening(number, dice.randrange(1, 60), stock)]
+    return found
+
+
+def _facts_about_goods(number: int, units: int, stock: dict[str, Any]) -> list[Event]:
+    return [
+        facts.StockReceived(**stock, quantity=units, document=f"PO {number}"),
+        facts.StockAdjusted(**stock, delta=-units, reason='smashed "glass" \\ wet'),
+        facts.StockShipped(**stock, quantity=units, unit_price_micros=990_000, currency="EUR"),
+    ]
+
+
+def _count(number: int, units: int, stock: dict[str, Any]) -> list[Event]:
+    count = {**stock, "count_id": f"c{number}"}
+    return [
+        facts.DiscrepancyFound(**stock, quantity=3, cause_event_id="x"),
+        facts.StockCounted(**count, counted=units, expected=7),
+        facts.CountRestated(**count, cause_event_id="x", counted=9, expected=8, delta=-1),
+    ]
+
+
+def _reservation(number: int, units: int, stock: dict[str, Any]) -> list[Event]:
+    hold = {**stock, "reservation_id": f"r{number}"}
+    return [
+        facts.StockReserved(**hold, quantity=units + 4, expires_at=START),
+        facts.ReservationReleased(**hold, quantity=1),
+        facts.ReservationExpired(**hold, quantity=1),
+        facts.StockShipped(**hold, quantity=2),
+    ]
+
+
+def _returns(_: int, units: int, stock: dict[str, Any]) -> list[Event]:
+    return [
+        facts.StockReturned(**stock, quantity=units, to="damaged", reason="torn"),
+        facts.StockReturned(**stock, quantity=1, order_id="gone"),
+    ]
+
+
+def _shortfall(_: int, units: int, stock: dict[str, Any]) -> list[Event]:
+    closed = facts.ShortfallStated(**stock, uncovered=0)
+    return [facts.ShortfallStated(**stock, uncovered=units), *([closed] if units % 2 else [])]
+
+
+def _order(number: int, units: int, stock: dict[str, Any]) -> list[Event]:
+    lines = [(stock["sku"], stock["location"], units), ("SKU-1", "WH", 2)]
+    return order_of_lines(f"o{number}", lines)
+
+
+def _cancelled_order(number: int, units: int, stock: dict[str, Any]) -> list[Event]:
+    order_id = f"k{number}"
+    return [
+        *order_of_lines(order_id, [(stock["sku"], stock["location"], units)])[:3],
+        facts.CommitmentReleased(**stock, order_id=order_id, line=1, quantity=units),
+        facts.OrderCancelled(order_id=order_id, reason="changed mind"),
+    ]
+
+
+def _charge(number: int, _: int, __: dict[str, Any]) -> list[Event]:
+    return [
+        facts.ChargeRecorded(
+            charge_id=f"ch{number}",
+            code="POST",
+            quantity=1,
+            unit_price_micros=5_000_000,
+            currency="GBP",
+            order_id=f"o{number}",
+        )
+    ]
+
+
+def _description(number: int, units: int, stock: dict[str, Any]) -> list[Event]:
+    return [item_described(stock["sku"], f"better {number}", units)]
+
+
+def _end_of_life(_: int, units: int, stock: dict[str, Any]) -> list[Event]:
+    return [facts.ItemDiscontinued(sku=stock["sku"], reason="old")] if units > 50 else []
+
+
+def item_described(sku: str, name: str, safety_stock: int) -> facts.ItemDescribed:
+    return facts.ItemDescribed(
+        sku=sku, name=name, attributes={"colour": name}, safety_stock=safety_stock
+    )
+
+
+HAPPENINGS: Sequence[Callable[[int, int, dict[str, Any]], list[Event]]] = (
+    _facts_about_goods,
+    _count,
+    _reservation,
+    _returns,
+    _shortfall,
+    _order,
+    _cancelled_order,
+    _charge,
+    _description,
+    _end_of_life,
+)
