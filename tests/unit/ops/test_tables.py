@@ -47,7 +47,6 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(TableError) as caught:
         stock_commands(path, source="s", ledger="main")
     assert [(each.line, each.column) for each in caught.value.complaints] == [
-        (2, "key"),
         (2, "sku"),
         (3, "quantity"),
         (4, "quantity"),
