@@ -2,13 +2,11 @@
 
 import os
 import shutil
-from importlib.util import find_spec
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-if find_spec("tests.parts") is not None:
-    pytest_plugins = ["tests.parts"]
+pytest_plugins = ["tests.parts", "tests.log_running"]
 
 CI = os.environ.get("CI") == "true"
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

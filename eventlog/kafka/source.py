@@ -24,6 +24,8 @@ PLACE_AGAIN_SECONDS: Final = 1.0
 PREFETCH_RECORDS: Final = 20_000
 PREFETCH_KILOBYTES_MAX: Final = 16_384
 FETCH_WAIT_MILLISECONDS_MAX: Final = 100
+# By default a full queue delays the next fetch by a second, in which a busy reader runs dry.
+FETCH_PAUSE_MILLISECONDS: Final = 20
 
 
 class KafkaSource:
@@ -50,6 +52,7 @@ class KafkaSource:
                 "queued.min.messages": PREFETCH_RECORDS,
                 "queued.max.messages.kbytes": PREFETCH_KILOBYTES_MAX,
                 "fetch.wait.max.ms": FETCH_WAIT_MILLISECONDS_MAX,
+                "fetch.queue.backoff.ms": FETCH_PAUSE_MILLISECONDS,
                 "error_cb": self._on_error,
                 "log_level": 0,
             }

@@ -37,7 +37,6 @@ def read_tails(bootstrap: str, topic: str, shards: Collection[int]) -> Mapping[i
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
             "check.crcs": True,
-            "queued.min.messages": 1,
             "log_level": 0,
         }
     )

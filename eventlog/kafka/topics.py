@@ -15,7 +15,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from eventlog.projection import StoreUnavailableError
 
-REQUEST_SECONDS_MAX: Final = 10.0
+REQUEST_SECONDS_MAX: Final = 5.0
 VISIBLE_SECONDS_MAX: Final = 30.0
 VISIBLE_PAUSE_SECONDS: Final = 0.05
 RECORD_BYTES_MAX: Final = 16 * 1024 * 1024
