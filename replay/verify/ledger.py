@@ -1,132 +1,124 @@
-"""One ledger's fold, position by position: what every read model is compared with at its own position."""
+"""An independent fold of one ledger: every stock, item, location, order and charge of a prefix."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from replay.verify.chain import ChainCheck
-from replay.verify.laws import ConservationCheck, OnceCheck, OrderCheck, OversellCheck
-from replay.verify.orders import Order, charge_cell
-from replay.verify.report import LawResult
+from replay.verify.orders import Order, placed
 from replay.verify.rows import EventRow
-from replay.verify.stock import Deltas, Stock
+from replay.verify.stock import MOVES, Data, Move, Stock
 
-Cell = dict[str, Any]
+NOTHING_MOVED: Move = (0, 0, 0, 0)
+ITEM_TYPES = ("item.registered.v1", "item.described.v1", "item.discontinued.v1")
+ORDER_TYPES = ("order.placed.v1", "order.allocated.v1", "order.shipped.v1", "order.cancelled.v1")
+KNOWN_TYPES = {*MOVES, *ITEM_TYPES, *ORDER_TYPES, "location.registered.v1", "charge.recorded.v1"}
+AGGREGATES = ("stock", "item", "location", "order", "charge")
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Described:
+    """An item, a location or a charge: the fields of the last event that told them."""
+
+    fields: dict[str, Any]
+    status: str = "active"
+    occurred_at: datetime
+    position: int
+    recorded_at: datetime
+
+
+def is_ours(type_name: str) -> bool:
+    """Whether the type speaks of an aggregate of this ledger, known or not. Others belong to
+    applications that keep their own events in it; nothing here folds those.
+    """
+    aggregate, _, fact = type_name.partition(".")
+    return aggregate in AGGREGATES and fact != ""
 
 
 class LedgerFold:
-    """Every aggregate of one ledger as the prefix so far makes it. Streams in `parked` stop where they were
-    parked: `frozen` then holds the cell that the read model must still show.
-    """
+    """Stocks by (SKU, location), items by SKU, locations, orders and charges by their id."""
 
     def __init__(self, ledger: str) -> None:
         self.ledger = ledger
-        self.position = 0
+        self.tenant = ledger.partition("/")[0]
         self.stocks: dict[tuple[str, str], Stock] = {}
-        self.items: dict[str, Cell] = {}
-        self.locations: dict[str, Cell] = {}
+        self.locations_of: dict[str, list[str]] = {}
+        self.items: dict[str, Described] = {}
+        self.locations: dict[str, Described] = {}
         self.orders: dict[str, Order] = {}
-        self.charges: dict[str, Cell] = {}
+        self.charges: dict[str, Described] = {}
 
-    def apply(self, row: EventRow, data: dict[str, Any]) -> Deltas | None:
-        """Returns what a stock event moved; None for any other. Raises KeyError, TypeError or ValueError on a
-        type or shape that no version of the event has.
+    def stock(self, row: EventRow, data: Data) -> tuple[Stock, Move]:
+        """Fold a stock event. Raises KeyError, TypeError or ValueError on what it cannot read, or
+        when the event stands in another stream than it speaks of.
         """
-        self.position = row.position
-        stamp = {"position": row.position, "recorded_at": row.recorded_at}
-        aggregate = row.type.partition(".")[0]
-        if aggregate == "stock":
-            return self._stock(row, data)
-        if aggregate == "order":
-            if row.type == "order.placed.v1":
-                self.orders[data["order_id"]] = Order.placed(row, data)
-            else:
-                self.orders[data["order_id"]].apply(row, data)
-        elif aggregate == "item":
-            self._item(row.type, data, stamp)
-        elif aggregate == "location":
-            self.locations[data["location"]] = {"type": "warehouse", **data, **stamp}
-        elif aggregate == "charge":
-            self.charges[data["charge_id"]] = charge_cell(row, data)
-        else:
-            raise ValueError(f"unknown event type {row.type}")
-        return None
-
-    def _stock(self, row: EventRow, data: dict[str, Any]) -> Deltas:
-        key = (data["sku"], data["location"])
-        stock = self.stocks.get(key)
+        sku, location = data["sku"], data["location"]
+        stock = self.stocks.get((sku, location))
         if stock is None:
-            stock = self.stocks[key] = Stock(sku=key[0], location=key[1])
+            stock = Stock(sku, location, f"stock-{sku}@{location}")
+            _in_stream(row, stock.stream)
+            self.stocks[sku, location] = stock
+            self.locations_of.setdefault(sku, []).append(location)
+        elif row.stream != stock.stream:
+            _in_stream(row, stock.stream)
         moved = stock.apply(row.type, data, row.occurred_at)
         stock.position = row.position
         stock.recorded_at = row.recorded_at
-        return moved
+        return stock, moved
 
-    def _item(self, kind: str, data: dict[str, Any], stamp: Cell) -> None:
-        if kind == "item.discontinued.v1":
-            self.items[data["sku"]] |= {"status": "discontinued", **stamp}
+    def other(self, row: EventRow, data: Data) -> None:
+        """Fold any other event. Raises as `stock` does."""
+        match row.type.partition(".")[0]:
+            case "order":
+                self._order(row, data)
+            case "item":
+                self._item(row, data)
+            case "location":
+                _in_stream(row, f"location-{data['location']}")
+                self.locations[data["location"]] = _described(row, data)
+            case _:
+                _in_stream(row, f"charge-{data['charge_id']}")
+                self.charges[data["charge_id"]] = _described(row, data)
+
+    def backorder_limit(self, sku: str) -> int:
+        """Units per location that may be promised beyond on hand: none once discontinued."""
+        item = self.items.get(sku)
+        if item is None or item.status != "active":
+            return 0
+        limit: int = item.fields.get("backorder_limit", 0)
+        return limit
+
+    def _order(self, row: EventRow, data: Data) -> None:
+        order_id = data["order_id"]
+        _in_stream(row, f"order-{order_id}")
+        if row.type == "order.placed.v1":
+            self.orders[order_id] = placed(row, data)
         else:
-            status = self.items.get(data["sku"], {}).get("status", "active")
-            self.items[data["sku"]] = {**data, "status": status, **stamp}
+            self.orders[order_id].apply(row, data)
 
-    def on_hand_per_sku(self) -> Counter[str]:
-        totals: Counter[str] = Counter()
-        for (sku, _), stock in self.stocks.items():
-            totals[sku] += stock.on_hand
-        return totals
+    def _item(self, row: EventRow, data: Data) -> None:
+        sku = data["sku"]
+        _in_stream(row, f"item-{sku}")
+        if row.type == "item.discontinued.v1":
+            item = self.items[sku]
+            item.status, item.position = "discontinued", row.position
+            item.recorded_at = row.recorded_at
+            return
+        before = self.items.get(sku)
+        self.items[sku] = _described(row, data, before.status if before else "active")
 
 
-class LedgerCheck:
-    """Feeds one ledger's events to every law of the log and to the fold."""
+def _in_stream(row: EventRow, stream: str) -> None:
+    if row.stream != stream:
+        raise ValueError(f"its data speaks of {stream}")
 
-    def __init__(
-        self,
-        *,
-        fold: LedgerFold,
-        order: OrderCheck,
-        once: OnceCheck,
-        chain: ChainCheck,
-        oversell: OversellCheck,
-        conservation: ConservationCheck,
-        readable: LawResult,
-    ) -> None:
-        self.fold = fold
-        self._order = order
-        self._once = once
-        self._chain = chain
-        self._oversell = oversell
-        self._conservation = conservation
-        self._readable = readable
 
-    def event(self, row: EventRow) -> tuple[dict[str, Any], Deltas | None] | None:
-        """The event's data and what it moved; None when it cannot be read, which is a difference of its own."""
-        self._order.event(row)
-        self._chain.event(row)
-        try:
-            command_id = json.loads(row.metadata).get("command_id")
-            data = json.loads(row.data)
-            self._once.event(row, command_id)
-            self._oversell.begin(command_id)
-            moved = self.fold.apply(row, data)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            self._readable.differ(
-                where=row.name, expected="an event this version can fold", found=repr(error)
-            )
-            return None
-        if moved is not None:
-            self._oversell.stock(row, self.fold.stocks[(data["sku"], data["location"])], data)
-            self._conservation.stock(row, data)
-        elif row.type.startswith("item."):
-            self._oversell.item(row.type, data)
-        elif row.type.startswith("order."):
-            self._conservation.order(row, data)
-        return data, moved
-
-    def end(self) -> None:
-        self._order.end()
-        self._once.end(self.fold.position)
-        self._oversell.end()
-        self._conservation.end(self.fold.on_hand_per_sku())
-        self._chain.end()
+def _described(row: EventRow, data: Data, status: str = "active") -> Described:
+    return Described(
+        fields=data,
+        status=status,
+        occurred_at=row.occurred_at,
+        position=row.position,
+        recorded_at=row.recorded_at,
+    )

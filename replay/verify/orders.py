@@ -1,53 +1,64 @@
-"""An independent fold of orders and charges."""
+"""An independent fold of orders."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from sys import intern
+
+import msgspec
 
 from replay.verify.rows import EventRow
+from replay.verify.stock import Data
 
-Cell = dict[str, Any]
+
+class Line(msgspec.Struct, gc=False, kw_only=True):
+    """`committed` is what its stock still holds for it, by the stock's own events."""
+
+    line: int
+    sku: str
+    location: str
+    quantity: int
+    unit_price_micros: int
+    shipped: int = 0
+    committed: int = 0
+
+    def cell(self) -> tuple[int, str, str, int, int, int]:
+        """As the read model shows it."""
+        price, shipped = self.unit_price_micros, self.shipped
+        return self.line, self.sku, self.location, self.quantity, price, shipped
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, kw_only=True)
 class Order:
     order_id: str
     customer: str | None
     currency: str
-    placed_at: datetime
-    lines: dict[int, Cell]
+    lines: dict[int, Line]
     status: str = "placed"
+    placed_at: datetime
     shipped_at: datetime | None = None
     cancelled_at: datetime | None = None
     cancel_reason: str | None = None
-    position: int = 0
-    recorded_at: datetime | None = None
+    placed_position: int
+    position: int
+    recorded_at: datetime
 
-    @classmethod
-    def placed(cls, row: EventRow, data: dict[str, Any]) -> Order:
-        return cls(
-            order_id=data["order_id"],
-            customer=data.get("customer"),
-            currency=data.get("currency", "XXX"),
-            placed_at=row.occurred_at,
-            lines={
-                line["line"]: {
-                    "line": line["line"],
-                    "sku": line["sku"],
-                    "location": line["location"],
-                    "quantity": line["quantity"],
-                    "unit_price_micros": line.get("unit_price_micros", 0),
-                    "shipped": 0,
-                }
-                for line in data["lines"]
-            },
-            position=row.position,
-            recorded_at=row.recorded_at,
-        )
+    @property
+    def units(self) -> int:
+        return sum(line.quantity for line in self.lines.values())
 
-    def apply(self, row: EventRow, data: dict[str, Any]) -> None:
+    @property
+    def total_micros(self) -> int:
+        return sum(line.quantity * line.unit_price_micros for line in self.lines.values())
+
+    @property
+    def holds(self) -> bool:
+        """Whether what it has not shipped is committed to it."""
+        return self.status in ("allocated", "partly_shipped")
+
+    def apply(self, row: EventRow, data: Data) -> None:
+        """Raises KeyError or ValueError for what no version of the event holds."""
         self.position = row.position
         self.recorded_at = row.recorded_at
         match row.type:
@@ -55,9 +66,9 @@ class Order:
                 self.status = "allocated"
             case "order.shipped.v1":
                 for shipped in data["lines"]:
-                    self.lines[shipped["line"]]["shipped"] += shipped["quantity"]
-                open_lines = any(x["shipped"] < x["quantity"] for x in self.lines.values())
-                self.status = "partly_shipped" if open_lines else "shipped"
+                    self.lines[shipped["line"]].shipped += shipped["quantity"]
+                whole = all(line.shipped >= line.quantity for line in self.lines.values())
+                self.status = "shipped" if whole else "partly_shipped"
                 self.shipped_at = row.occurred_at
             case "order.cancelled.v1":
                 self.status = "cancelled"
@@ -66,21 +77,26 @@ class Order:
             case _:
                 raise ValueError(f"unknown order event {row.type}")
 
-    @property
-    def units(self) -> int:
-        return sum(line["quantity"] for line in self.lines.values())
 
-    @property
-    def total_micros(self) -> int:
-        return sum(x["quantity"] * x["unit_price_micros"] for x in self.lines.values())
-
-
-def charge_cell(row: EventRow, data: dict[str, Any]) -> Cell:
-    return {
-        "description": "",
-        "order_id": None,
-        **data,
-        "occurred_at": row.occurred_at,
-        "position": row.position,
-        "recorded_at": row.recorded_at,
-    }
+def placed(row: EventRow, data: Data) -> Order:
+    """The order that an `order.placed.v1` begins."""
+    lines = (
+        Line(
+            line=line["line"],
+            sku=intern(line["sku"]),
+            location=intern(line["location"]),
+            quantity=line["quantity"],
+            unit_price_micros=line.get("unit_price_micros", 0),
+        )
+        for line in data["lines"]
+    )
+    return Order(
+        order_id=data["order_id"],
+        customer=data.get("customer"),
+        currency=data.get("currency", "XXX"),
+        lines={line.line: line for line in lines},
+        placed_at=row.occurred_at,
+        placed_position=row.position,
+        position=row.position,
+        recorded_at=row.recorded_at,
+    )

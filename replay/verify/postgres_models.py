@@ -1,121 +1,159 @@
-"""The read models in Postgres (`stock_levels`, `orders`): tables read in the caller's snapshot."""
+"""The read models in Postgres (`stock_levels`, `orders`): tables read in the log's own snapshot."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from operator import itemgetter
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import dict_row
 
+from replay.verify.catalogue import Entry, Streams
 from replay.verify.ledger import LedgerFold
-from replay.verify.read_models import (
-    CatalogueEntry,
-    Cell,
-    Key,
-    Table,
-    TablesCheck,
-    ledger_positions,
-    parked,
-)
 from replay.verify.report import LawResult
-
-_ITEM_DEFAULTS: Cell = {
-    "description": "",
-    "category": "",
-    "media_urls": [],
-    "gtin": None,
-    "unit": "each",
-    "tracking": "none",
-    "reorder_point": 0,
-    "safety_stock": 0,
-    "backorder_limit": 0,
-    "attributes": {},
-}
-_LOCATION_DEFAULTS: Cell = {"latitude_microdegrees": None, "longitude_microdegrees": None}
+from replay.verify.rows import PAGE_ROWS, EventRow
+from replay.verify.shapes import SHAPES, Key, Shape, Values
 
 
-def _levels(fold: LedgerFold) -> Mapping[Key, Cell]:
-    return {
-        key: {
-            "on_hand": stock.on_hand,
-            "reserved": stock.reserved,
-            "committed": stock.committed,
-            "picked": stock.picked,
-            "held": stock.held,
-            "shortfall": stock.shortfall,
-            "last_counted_at": stock.last_counted_at,
-            "position": stock.position,
-            "recorded_at": stock.recorded_at,
-        }
-        for key, stock in fold.stocks.items()
-    }
+class Table:
+    """One table of a read model."""
+
+    def __init__(self, connection: psycopg.Connection, name: str, shape: Shape) -> None:
+        self._connection = connection
+        self._table = sql.Identifier(name)
+        self._name = f"table {name} in Postgres"
+        self._shape = shape
+        self._stopped: dict[Key, Values | None] = {}
+
+    def row_position(self, ledger: str, stream: str) -> int:
+        """Of the row that shows the stream; 0 without one."""
+        key = self._shape.key_of(stream)
+        if key is None:
+            return 0
+        values = (ledger, *(key if isinstance(key, tuple) else (key,)))
+        same = sql.SQL(" AND ").join(
+            sql.SQL("{} = %s").format(sql.Identifier(column)) for column in self._shape.keys
+        )
+        query = sql.SQL("SELECT position FROM {} WHERE ledger = %s AND {}")
+        row = self._connection.execute(query.format(self._table, same), values).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def stop(self, row: EventRow, fold: LedgerFold) -> None:
+        """Keep what the stream's cell must go on showing."""
+        key = self._shape.key_of(row.stream)
+        if key is not None:
+            cell = self._shape.cells(fold).get(key)
+            self._stopped[key] = None if cell is None else self._shape.values(cell)
+
+    def compare(self, fold: LedgerFold, law: LawResult) -> None:
+        cells, values, stopped = self._shape.cells(fold), self._shape.values, self._stopped
+        seen: set[Key] = set()
+        for key, tenant, found in self._rows(fold.ledger):
+            law.checked += 1
+            seen.add(key)
+            cell = cells.get(key)
+            expected = None if cell is None else values(cell)
+            if key in stopped:
+                expected = stopped[key]
+            if expected is None:
+                nobody = "no row: no event explains one"
+                law.differ(where=self._where(fold, key), expected=nobody, found=found)
+            elif found != expected or tenant != fold.tenant:
+                self._unlike(law, fold, key, (fold.tenant, *expected), (tenant, *found))
+        for key in cells.keys() - seen:
+            if stopped.get(key, ()) is not None:
+                lost = "none: the row is missing"
+                law.differ(where=self._where(fold, key), expected="a row", found=lost)
+        self._stopped = {}
+
+    def strays(self, ledgers: list[str], law: LawResult) -> None:
+        """Rows of ledgers that there are not."""
+        law.checked += 1
+        query = sql.SQL("SELECT ledger FROM {} WHERE ledger <> ALL(%s) LIMIT 1")
+        row = self._connection.execute(query.format(self._table), (ledgers,)).fetchone()
+        if row is not None:
+            law.differ(
+                where=f"{self._name}, ledger {row[0]}", expected="no row", found="an unknown ledger"
+            )
+
+    def _rows(self, ledger: str) -> Iterator[tuple[Key, str, Values]]:
+        """Key, tenant and values of each row."""
+        shape = self._shape
+        columns = map(sql.Identifier, (*shape.keys, "tenant", *shape.columns))
+        query = sql.SQL("SELECT {} FROM {} WHERE ledger = %s")
+        width = len(shape.keys)
+        key_of = itemgetter(*range(width))
+        with self._connection.cursor(name="verify_table") as cursor:
+            cursor.itersize = PAGE_ROWS
+            cursor.execute(query.format(sql.SQL(", ").join(columns), self._table), (ledger,))
+            for row in cursor:
+                yield key_of(row), row[width], row[width + 1 :]
+
+    def _unlike(
+        self, law: LawResult, fold: LedgerFold, key: Key, expected: Values, found: Values
+    ) -> None:
+        named = zip(("tenant", *self._shape.columns), expected, found, strict=True)
+        column, want, have = next(each for each in named if each[1] != each[2])
+        where = f"{self._where(fold, key)}, {column}"
+        law.differ(where=where, expected=want, found=have)
+
+    def _where(self, fold: LedgerFold, key: Key) -> str:
+        name = " at ".join(key) if isinstance(key, tuple) else key
+        return f"{self._name}, ledger {fold.ledger}, {name}"
 
 
-def _items(fold: LedgerFold) -> Mapping[Key, Cell]:
-    return {(sku,): {**_ITEM_DEFAULTS, **item} for sku, item in fold.items.items()}
+@dataclass(slots=True, kw_only=True)
+class PostgresModel:
+    """A `ReadModel` whose tables stand in the log's own database."""
 
+    name: str
+    law: LawResult
+    positions: Mapping[str, int]
+    tables: list[Table]
+    _stops: dict[str, dict[str, int]] = field(default_factory=dict)
 
-def _locations(fold: LedgerFold) -> Mapping[Key, Cell]:
-    return {(name,): {**_LOCATION_DEFAULTS, **place} for name, place in fold.locations.items()}
+    @classmethod
+    def read(
+        cls,
+        connection: psycopg.Connection,
+        entry: Entry,
+        positions: Mapping[str, int],
+        parked: Streams,
+        law: LawResult,
+    ) -> PostgresModel:
+        tables = []
+        for name, place in entry.places.items():
+            if name in SHAPES:
+                tables.append(Table(connection, place, SHAPES[name]))
+            else:
+                law.differ(
+                    where=f"{entry.name}, {place}", expected="a fold to compare with", found="none"
+                )
+        model = cls(name=entry.name, law=law, positions=positions, tables=tables)
+        for (ledger, stream), park in parked.items():
+            first = park.position
+            if park.retrying:  # its row tells how far the retry has come
+                rows = (table.row_position(ledger, stream) for table in tables)
+                first = max(first, max(rows, default=0) + 1)
+            model._stops.setdefault(ledger, {})[stream] = first
+        return model
 
+    def position(self, ledger: str) -> int:
+        return self.positions.get(ledger, 0)
 
-def _orders(fold: LedgerFold) -> Mapping[Key, Cell]:
-    return {
-        (order_id,): {
-            "status": order.status,
-            "customer": order.customer,
-            "currency": order.currency,
-            "placed_at": order.placed_at,
-            "shipped_at": order.shipped_at,
-            "cancelled_at": order.cancelled_at,
-            "cancel_reason": order.cancel_reason,
-            "units": order.units,
-            "total_micros": order.total_micros,
-            "lines": list(order.lines.values()),
-            "position": order.position,
-            "recorded_at": order.recorded_at,
-        }
-        for order_id, order in fold.orders.items()
-    }
+    def stops(self, ledger: str) -> Mapping[str, int]:
+        return self._stops.get(ledger, {})
 
+    def stop(self, row: EventRow, fold: LedgerFold) -> None:
+        for table in self.tables:
+            table.stop(row, fold)
 
-def _charges(fold: LedgerFold) -> Mapping[Key, Cell]:
-    return {(charge_id,): charge for charge_id, charge in fold.charges.items()}
+    def compare(self, fold: LedgerFold) -> None:
+        for table in self.tables:
+            table.compare(fold, self.law)
 
-
-# logical name -> key columns, expected cells, stream of a key
-_TABLES: dict[
-    str, tuple[tuple[str, ...], Callable[[LedgerFold], Mapping[Key, Cell]], Callable[[Key], str]]
-] = {
-    "stock_levels": (("sku", "location"), _levels, lambda key: f"stock-{key[0]}@{key[1]}"),
-    "items": (("sku",), _items, lambda key: f"item-{key[0]}"),
-    "locations": (("location",), _locations, lambda key: f"location-{key[0]}"),
-    "orders": (("order_id",), _orders, lambda key: f"order-{key[0]}"),
-    "charges": (("charge_id",), _charges, lambda key: f"charge-{key[0]}"),
-}
-
-
-def read(connection: psycopg.Connection, entry: CatalogueEntry, result: LawResult) -> TablesCheck:
-    tables = []
-    for logical, name in entry.places.items():
-        key_columns, cells, stream_of = _TABLES[logical]
-        table = Table(name=f"table {name} in Postgres", cells=cells, stream_of=stream_of)
-        for row in _rows(connection, name):
-            key = tuple(row[column] for column in key_columns)
-            table.found.setdefault(row["ledger"], {})[key] = row
-        tables.append(table)
-    return TablesCheck(
-        name=entry.projection,
-        result=result,
-        positions=ledger_positions(connection, entry),
-        parked=parked(connection, entry),
-        tables=tables,
-    )
-
-
-def _rows(connection: psycopg.Connection, table: str) -> list[dict[str, Any]]:
-    with connection.cursor(row_factory=dict_row) as cursor:
-        statement = sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))
-        return cursor.execute(statement).fetchall()
+    def end(self, ledgers: list[str]) -> None:
+        """Every ledger was compared."""
+        for table in self.tables:
+            table.strays(ledgers, self.law)

@@ -1,147 +1,162 @@
-"""Law 6: each read model, read at one snapshot with its own checkpoint, against the fold at that position.
-
-Read models are found through the catalogue table: the active version and its table or key names.
-"""
+"""Every active read model, found through the catalogue, and when each of them is read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 import psycopg
+from clickhouse_connect.driver.client import Client
 
+from replay.verify import catalogue, clickhouse_model, redis_pages
+from replay.verify.catalogue import Entry, Identity, Marks, ShardMark, Streams
+from replay.verify.clickhouse_model import Movements
+from replay.verify.dimensions import Dimension, dimensions
 from replay.verify.ledger import LedgerFold
-from replay.verify.report import LawResult
-from replay.verify.rows import EventRow
-from replay.verify.stock import Deltas
-
-Cell = dict[str, Any]
-Key = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CatalogueEntry:
-    """`places`: logical name -> table name or key prefix of the active version."""
-
-    projection: str
-    version: int
-    places: Mapping[str, str]
-
-
-class ReadModelCheck(Protocol):
-    """One read model as it was read. `positions` are its own, by ledger; `parked` names the streams that it
-    stopped following, with the position of the event it could not apply.
-    """
-
-    name: str
-    positions: Mapping[str, int]
-    parked: Mapping[tuple[str, str], int]
-
-    def park(self, row: EventRow, fold: LedgerFold) -> None:
-        """Called before the event at which a stream was parked is folded."""
-
-    def event(self, row: EventRow, data: dict[str, Any], moved: Deltas | None) -> None:
-        """Called after each event up to the read model's position was folded, in order."""
-
-    def compare(self, fold: LedgerFold) -> None:
-        """Called once per ledger, when the fold stands at the read model's position."""
-
-    def end(self) -> None:
-        """Called when every ledger was compared: what is left belongs to none."""
+from replay.verify.postgres_models import PostgresModel
+from replay.verify.read_model import Follower, Following, ReadModel
+from replay.verify.redis_pages import Availability
+from replay.verify.report import Report
+from replay.verify.rows import LedgerRow
 
 
 @dataclass(slots=True, kw_only=True)
-class Table:
-    """Cells of one table or key space, as found, beside what a fold makes of them.
+class Outside:
+    """What was read before the log's snapshot, which thereby has every event it can have shown.
 
-    `cells` names only the columns it speaks of; `stream_of` tells which stream a cell is the fold of.
+    `parked` is Postgres's word of still earlier.
     """
 
-    name: str
-    cells: Callable[[LedgerFold], Mapping[Key, Cell]]
-    stream_of: Callable[[Key], str]
-    found: dict[str, dict[Key, Cell]] = field(default_factory=dict)
-    _frozen: dict[str, dict[str, dict[Key, Cell]]] = field(default_factory=dict)
+    report: Report
+    entries: Sequence[Entry]
+    parked: Mapping[tuple[str, int], Streams]
+    availability: list[tuple[Entry, Availability]] = field(default_factory=list)
+    movements: list[tuple[Entry, Client]] = field(default_factory=list)
+    dimensions: list[Dimension] = field(default_factory=list)
 
-    def park(self, row: EventRow, fold: LedgerFold) -> None:
-        kept = {k: c for k, c in self.cells(fold).items() if self.stream_of(k) == row.stream}
-        self._frozen.setdefault(row.ledger, {})[row.stream] = kept
-
-    def compare(self, result: LawResult, fold: LedgerFold) -> None:
-        expected = dict(self.cells(fold))
-        for stream, kept in self._frozen.get(fold.ledger, {}).items():
-            expected = {k: c for k, c in expected.items() if self.stream_of(k) != stream} | kept
-        found = self.found.pop(fold.ledger, {})
-        for key, cell in expected.items():
-            where = f"{self.name}, ledger {fold.ledger}, {' '.join(key)}"
-            row = found.pop(key, None)
-            if row is None:
-                result.differ(where=where, expected=cell, found="nothing: the cell is missing")
-                continue
-            for column, value in cell.items():
-                result.expect(where=f"{where}, {column}", expected=value, found=row.get(column))
-        for key, row in found.items():
-            result.differ(
-                where=f"{self.name}, ledger {fold.ledger}, {' '.join(key)}",
-                expected="no cell: no event explains one",
-                found=row,
-            )
-
-    def end(self, result: LawResult) -> None:
-        for ledger, rows in self.found.items():
-            if rows:
-                result.differ(
-                    where=f"{self.name}, ledger {ledger}",
-                    expected="no cell: the read model has no position in this ledger",
-                    found=f"{len(rows)} cells",
+    @classmethod
+    def read(
+        cls,
+        postgres_dsn: str,
+        redis_url: str,
+        clickhouse_url: str,
+        report: Report,
+        stack: ExitStack,
+    ) -> Outside:
+        """`stack` closes the clients. Raises the drivers' errors."""
+        law = report.laws["folds"]
+        with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+            store = catalogue.identity(connection)
+            entries = catalogue.active(connection)
+            parked = {entry.key: catalogue.parked(connection, entry) for entry in entries}
+            marks = {entry.key: catalogue.checkpoints(connection, entry) for entry in entries}
+            reached = {e.key: catalogue.ledger_positions(connection, e) for e in entries}
+        outside = cls(report=report, entries=entries, parked=parked)
+        for entry in entries:
+            held_back = parked[entry.key]
+            if entry.store == "redis":
+                redis_client = stack.enter_context(redis_pages.connect(redis_url))
+                model = Availability(
+                    redis_client,
+                    entry,
+                    store,
+                    mirror=marks[entry.key],
+                    parked=held_back,
+                    law=law,
                 )
+                model.read()
+                outside.availability.append((entry, model))
+            elif entry.store == "clickhouse":
+                client = clickhouse_model.connect(clickhouse_url)
+                stack.callback(client.close)
+                outside.movements.append((entry, client))
+                for each in dimensions(entry, reached[entry.key], held_back, law):
+                    each.read(client)
+                    outside.dimensions.append(each)
+        return outside
 
 
 @dataclass(slots=True, kw_only=True)
-class TablesCheck:
-    """A read model whose cells fit in memory: compared at its position, all at once."""
+class ReadModels:
+    """All of them along the pass over the log."""
 
-    name: str
-    result: LawResult
-    positions: Mapping[str, int]
-    parked: Mapping[tuple[str, str], int]
-    tables: Iterable[Table]
+    report: Report
+    outside: Outside
+    postgres: list[PostgresModel] = field(default_factory=list)
+    movements: list[tuple[Entry, Movements]] = field(default_factory=list)
 
-    def park(self, row: EventRow, fold: LedgerFold) -> None:
-        for table in self.tables:
-            table.park(row, fold)
+    @classmethod
+    def of(
+        cls,
+        connection: psycopg.Connection,
+        outside: Outside,
+        ledgers: Sequence[LedgerRow],
+        store: Identity,
+    ) -> ReadModels:
+        """`connection` is the log's snapshot."""
+        law = outside.report.laws["folds"]
+        models = cls(report=outside.report, outside=outside)
+        marks = Marks(connection, ledgers, store.epoch, law)
+        nowhere = {shard: ShardMark(store.epoch, 0) for shard in range(store.shards)}
+        clients = {entry.key: client for entry, client in outside.movements}
+        for entry in outside.entries:
+            parked = catalogue.parked(connection, entry)
+            models._note(entry, parked)
+            positions = catalogue.ledger_positions(connection, entry)
+            if entry.store != "redis":
+                shards = nowhere | catalogue.checkpoints(connection, entry)
+                marks.check(entry.name, shards, positions)
+            if entry.store == "postgres":
+                models.postgres.append(
+                    PostgresModel.read(connection, entry, positions, parked, law)
+                )
+            elif entry.store == "clickhouse":
+                lacking = {**outside.parked[entry.key], **parked}
+                rows = Movements(clients[entry.key], entry, positions, lacking, law)
+                models.movements.append((entry, rows))
+        models._availability(connection, marks)
+        return models
 
-    def event(self, row: EventRow, data: dict[str, Any], moved: Deltas | None) -> None:
-        """Nothing to do: the fold is compared whole."""
+    def following(self, fold: LedgerFold) -> Following:
+        """Their walk along one ledger."""
+        models: list[ReadModel] = [*self.postgres]
+        for _, availability in self.outside.availability:
+            models += [*availability.presences, *availability.pages]
+        followers: list[Follower] = [*self.outside.dimensions]
+        followers += [rows for _, rows in self.movements]
+        return Following(models, followers, fold)
 
-    def compare(self, fold: LedgerFold) -> None:
-        for table in self.tables:
-            table.compare(self.result, fold)
+    def end(self, ledgers: Sequence[LedgerRow], postgres_dsn: str) -> None:
+        """Every ledger was folded: whatever is left belongs to none."""
+        names = [ledger.ledger for ledger in ledgers]
+        for model in self.postgres:
+            model.end(names)
+        for _, availability in self.outside.availability:
+            for page in availability.pages:
+                page.end()
+        for dimension in self.outside.dimensions:
+            dimension.strays()
+        for entry, rows in self.movements:
+            rows.strays(ledgers)
+            furthest = rows.furthest()
+            with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+                rows.beyond(furthest, catalogue.checkpoints(connection, entry))
 
-    def end(self) -> None:
-        for table in self.tables:
-            table.end(self.result)
+    def _availability(self, connection: psycopg.Connection, marks: Marks) -> None:
+        for entry, availability in self.outside.availability:
+            since = availability.unparked_since(catalogue.parked(connection, entry))
+            for ledger, stream in since:
+                self.report.notes.append(
+                    f"{entry.name}: stream {stream} of ledger {ledger} was un-parked while Redis"
+                    " was read: not compared, verify again"
+                )
+            for page in availability.places():
+                marks.check(availability.name, {page.shard: page.mark}, page.positions)
 
-
-def catalogue(connection: psycopg.Connection) -> list[CatalogueEntry]:
-    rows = connection.execute(
-        "SELECT projection, version, places FROM projections WHERE state = 'active' ORDER BY projection"
-    )
-    return [CatalogueEntry(projection=p, version=v, places=places) for p, v, places in rows]
-
-
-def parked(connection: psycopg.Connection, entry: CatalogueEntry) -> dict[tuple[str, str], int]:
-    rows = connection.execute(
-        "SELECT ledger, stream, position FROM parked_streams WHERE projection = %s AND version = %s",
-        (entry.projection, entry.version),
-    )
-    return {(ledger, stream): position for ledger, stream, position in rows}
-
-
-def ledger_positions(connection: psycopg.Connection, entry: CatalogueEntry) -> dict[str, int]:
-    rows = connection.execute(
-        "SELECT ledger, position FROM projection_ledgers WHERE projection = %s AND version = %s",
-        (entry.projection, entry.version),
-    )
-    return dict(rows.fetchall())
+    def _note(self, entry: Entry, parked: Streams) -> None:
+        for (ledger, stream), park in parked.items():
+            self.report.notes.append(
+                f"{entry.name}: stream {stream} of ledger {ledger} is parked since position"
+                f" {park.position}: compared as of then"
+            )

@@ -1,96 +1,133 @@
-"""The read model in Redis (`availability`): one atomic read per shard, checkpoint and cells together."""
+"""The read model in Redis (`availability`): what the hashes of its SKUs must hold.
+
+They are read page by page; each page is compared where it stands itself.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field
 
-import psycopg
-import redis
-
+from replay.verify.catalogue import ShardMark
 from replay.verify.ledger import LedgerFold
-from replay.verify.read_models import CatalogueEntry, Cell, Key, Table, TablesCheck, parked
 from replay.verify.report import LawResult
+from replay.verify.rows import EventRow
 
-# KEYS: the shard's set of cell keys and its hash of ledger positions.
-_READ_SHARD = """
-local cells = {}
-for _, key in ipairs(redis.call('SMEMBERS', KEYS[1])) do
-    cells[#cells + 1] = {key, redis.call('HGETALL', key)}
-end
-return {redis.call('HGETALL', KEYS[2]), cells}
-"""
-_SCAN_COUNT = 1_000
+SETTINGS = ("safety_stock", "backorder_limit")
+Fields = dict[str, str]
 
 
-def _availability(fold: LedgerFold) -> Mapping[Key, Cell]:
-    cells: dict[Key, Cell] = {
-        (sku, location): {
-            "value": stock.on_hand - stock.reserved - stock.committed - stock.picked - stock.held
-        }
-        for (sku, location), stock in fold.stocks.items()
-    }
-    for sku, item in fold.items.items():
-        cells[(sku, "#safety_stock")] = {"value": item.get("safety_stock", 0)}
-        cells[(sku, "#backorder_limit")] = {"value": item.get("backorder_limit", 0)}
-        cells[(sku, "#status")] = {"value": item["status"]}
-    return cells
+@dataclass(slots=True, kw_only=True)
+class Page:
+    """A `ReadModel`: some hashes of a shard, and where they stood when they were read."""
+
+    name: str
+    law: LawResult
+    shard: int
+    mark: ShardMark
+    positions: Mapping[str, int]
+    hashes: dict[str, dict[str, Fields]]
+    parked: Mapping[str, Mapping[str, int]]
+    unsettled: set[tuple[str, str]]
+    _stopped: dict[tuple[str, str], str | None] = field(default_factory=dict)
+
+    def position(self, ledger: str) -> int:
+        return self.positions.get(ledger, 0)
+
+    def stops(self, ledger: str) -> Mapping[str, int]:
+        return self.parked.get(ledger, {})
+
+    def stop(self, row: EventRow, fold: LedgerFold) -> None:
+        sku, names = of_stream(row.stream)
+        shown = _fields(fold, sku)
+        for name in names:
+            self._stopped[sku, name] = shown.get(name)
+
+    def compare(self, fold: LedgerFold) -> None:
+        for sku, found in self.hashes.pop(fold.ledger, {}).items():
+            self.law.checked += len(found)
+            expected = _fields(fold, sku)
+            if self._stopped:
+                expected = self._as_stopped(sku, expected)
+            if found != expected:
+                self._unlike(fold.ledger, sku, expected, found)
+        self._stopped = {}
+
+    def end(self) -> None:
+        """Every ledger was compared: what is left belongs to none."""
+        for ledger in self.hashes:
+            self.law.differ(
+                where=f"{self.name}, ledger {ledger}", expected="no hash", found="unknown ledger"
+            )
+
+    def _as_stopped(self, sku: str, expected: Fields) -> Fields:
+        kept = {name: value for (each, name), value in self._stopped.items() if each == sku}
+        told: dict[str, str | None] = {**expected, **kept}
+        return {name: value for name, value in told.items() if value is not None}
+
+    def _unlike(self, ledger: str, sku: str, expected: Fields, found: Fields) -> None:
+        for name in sorted(expected.keys() | found.keys()):
+            want, have = expected.get(name), found.get(name)
+            stream = f"item-{sku}" if name.startswith("#") else f"stock-{sku}@{name}"
+            if want != have and (ledger, stream) not in self.unsettled:
+                self.law.differ(
+                    where=f"{self.name}, ledger {ledger}, {sku}, field {name}",
+                    expected=want if want is not None else "no such field: no event explains it",
+                    found=have if have is not None else "none: the field is missing",
+                )
 
 
-def _stream_of(key: Key) -> str:
-    sku, name = key
-    return f"item-{sku}" if name.startswith("#") else f"stock-{sku}@{name}"
+@dataclass(slots=True, kw_only=True)
+class Presence:
+    """A `ReadModel`: that each SKU of a shard has its hash, as of before they were listed."""
 
+    name: str
+    law: LawResult
+    shard: int
+    positions: Mapping[str, int]
+    skus: Mapping[str, set[str]]
+    parked: Mapping[str, Mapping[str, int]]
 
-def read(
-    client: redis.Redis, connection: psycopg.Connection, entry: CatalogueEntry, result: LawResult
-) -> TablesCheck:
-    prefix = entry.places["availability"]
-    table = Table(name=f"hash {prefix}:* in Redis", cells=_availability, stream_of=_stream_of)
-    positions: dict[str, int] = {}
-    known: set[str] = set()
-    for (shard,) in connection.execute("SELECT shard FROM shards ORDER BY shard"):
-        tag = f"{prefix}:{{{shard}}}"
-        answer: Any = client.eval(_READ_SHARD, 2, f"{tag}:keys", f"{tag}:ledgers")
-        ledgers, hashes = answer
-        for ledger, stamp in _pairs(ledgers):
-            positions[ledger] = int(stamp.split()[0])
-        for raw_key, fields in hashes:
-            known.add(_text(raw_key))
-            _add(table, tag, _text(raw_key), _pairs(fields))
-    _strays(client, prefix, known, result)
-    return TablesCheck(
-        name=entry.projection,
-        result=result,
-        positions=positions,
-        parked=parked(connection, entry),
-        tables=[table],
-    )
+    def position(self, ledger: str) -> int:
+        return self.positions.get(ledger, 0)
 
+    def stops(self, ledger: str) -> Mapping[str, int]:  # noqa: ARG002 - as any read model
+        return {}
 
-def _add(table: Table, tag: str, key: str, fields: list[tuple[str, str]]) -> None:
-    ledger, _, sku = key.removeprefix(f"{tag}:").partition(":")
-    cells = table.found.setdefault(ledger, {})
-    for name, value in fields:
-        cells[(sku, name)] = {"value": value if name == "#status" else int(value)}
+    def stop(self, row: EventRow, fold: LedgerFold) -> None:
+        """Nothing to keep: SKUs of parked streams are let pass."""
 
-
-def _strays(client: redis.Redis, prefix: str, known: set[str], result: LawResult) -> None:
-    own = (":keys", ":ledgers", ":checkpoint")
-    for raw in client.scan_iter(match=f"{prefix}:*", count=_SCAN_COUNT, _type="hash"):
-        key = _text(raw)
-        if key not in known and not key.endswith(own):
-            result.differ(
-                where=f"key {key} in Redis",
-                expected="a key that its shard's set of keys names",
-                found="a key beside it",
+    def compare(self, fold: LedgerFold) -> None:
+        if fold.ledger not in self.positions:
+            return
+        excused = {of_stream(stream)[0] for stream in self.parked.get(fold.ledger, ())}
+        missing = (fold.items.keys() | fold.locations_of.keys()) - excused
+        self.law.checked += len(missing)
+        for sku in sorted(missing - self.skus.get(fold.ledger, set())):
+            self.law.differ(
+                where=f"{self.name}, ledger {fold.ledger}, {sku}",
+                expected="a hash",
+                found="none: the key is missing",
             )
 
 
-def _pairs(flat: list[bytes | str]) -> list[tuple[str, str]]:
-    texts = [_text(value) for value in flat]
-    return list(zip(texts[::2], texts[1::2], strict=True))
+def of_stream(stream: str) -> tuple[str, tuple[str, ...]]:
+    """The SKU and the fields of its hash that a stream's events make."""
+    aggregate, _, name = stream.partition("-")
+    if aggregate == "item":
+        return name, (*(f"#{setting}" for setting in SETTINGS), "#status")
+    sku, _, location = name.partition("@")
+    return sku, (location,)
 
 
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+def _fields(fold: LedgerFold, sku: str) -> Fields:
+    """What a SKU's hash must hold."""
+    fields = {
+        location: str(fold.stocks[sku, location].available)
+        for location in fold.locations_of.get(sku, ())
+    }
+    item = fold.items.get(sku)
+    if item is not None:
+        fields |= {f"#{name}": str(item.fields.get(name, 0)) for name in SETTINGS}
+        fields["#status"] = item.status
+    return fields

@@ -1,33 +1,44 @@
-"""`verify`: one pass over the log, every law, every active read model at its own position."""
+"""`verify`: one pass over the log, every law, every active read model where it stands itself.
+
+A store may be at work meanwhile. So what lies outside the log's database is read first, and the
+log's snapshot, taken after it, has every event that it can have shown; only rows that never change
+(movements in ClickHouse) are read beside the log.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import groupby
+from functools import partial
 
-import clickhouse_connect
+import msgspec
 import psycopg
-import redis
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from psycopg.types.json import set_json_loads
 
-from replay.verify import heads as published_heads
-from replay.verify import postgres_models, redis_model, rows
-from replay.verify.chain import ChainCheck, SignedHead
-from replay.verify.clickhouse_model import MovementsCheck
-from replay.verify.laws import ConservationCheck, OnceCheck, OrderCheck, OversellCheck
-from replay.verify.ledger import LedgerCheck, LedgerFold
-from replay.verify.read_models import ReadModelCheck, catalogue
+from replay.verify import catalogue, heads, rows
+from replay.verify.chain import ChainCheck, check_signatures
+from replay.verify.conservation import ConservationCheck
+from replay.verify.counts import CountCheck
+from replay.verify.heads import HeadKey, SignedHead
+from replay.verify.ledger import LedgerFold
+from replay.verify.ledger_check import LedgerCheck
+from replay.verify.once import MetadataReader, OnceCheck
+from replay.verify.oversell import OversellCheck
+from replay.verify.positions import PositionCheck, check_shards
+from replay.verify.read_models import Outside, ReadModels
 from replay.verify.report import Report
+from replay.verify.rows import LedgerRow
 
 Progress = Callable[[int, int], None]  # events done, events in all
-PROGRESS_EVENTS = 10_000
+PROGRESS_EVENTS = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
-    """Where to read. `postgres_dsn` must see every tenant's rows. Without `heads_topic` only the heads in
-    Postgres are known; without `head_key` a signed head counts as a difference.
+    """Where to read. `postgres_dsn` must see every tenant's rows. Without `heads_topic` only the
+    heads in Postgres are known; without `head_key` a signed head counts as a difference.
     """
 
     postgres_dsn: str
@@ -38,145 +49,143 @@ class Addresses:
     head_key: Ed25519PublicKey | None = None
 
 
-def verify(addresses: Addresses, progress: Progress = lambda done, total: None) -> Report:
-    """Reads only. Raises the drivers' errors when a part cannot be reached: no answer is no proof."""
+def _silent(_done: int, _total: int) -> None:
+    """Tell nobody."""
+
+
+def verify(addresses: Addresses, progress: Progress = _silent) -> Report:
+    """Reads only. Raises the drivers' errors when a part cannot be reached, HeadsUnreadableError,
+    and LookupError for a database that is no store: no answer is no proof.
+    """
     report = Report()
-    with psycopg.connect(addresses.postgres_dsn) as connection:
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    key = None if addresses.head_key is None else HeadKey(addresses.head_key)
+    with ExitStack() as stack:
+        outside = Outside.read(
+            addresses.postgres_dsn, addresses.redis_url, addresses.clickhouse_url, report, stack
+        )
+        published = _published(addresses)
+        connection = stack.enter_context(_snapshot(addresses.postgres_dsn))
         ledgers = rows.ledgers(connection)
-        checks = _read_models(connection, addresses, report)
-        heads = _heads(connection, addresses)
+        signed = _by_ledger([*published, *heads.in_postgres(connection)])
+        _signatures(ledgers, signed, key, report)
+        store = catalogue.identity(connection)
+        models = ReadModels.of(connection, outside, ledgers, store)
+        log = _Log(connection, models, key, store.shards, report)
         total = sum(ledger.position for ledger in ledgers)
         for ledger in ledgers:
-            _ledger(
-                connection, ledger, checks, heads.get(ledger.ledger, ()), addresses, report,
-                lambda done: progress(done, total),
-            )  # fmt: skip
-        _shards(connection, report)
-    fresh = _heads_now(addresses)
-    for check in checks:
-        check.end()
-        if isinstance(check, MovementsCheck):
-            check.strays(fresh)
+            log.ledger(ledger, signed.get(ledger.ledger, []), lambda done: progress(done, total))
+        rows.strays(connection, ledgers, report.laws["order"])
+        check_shards(connection, report.laws["order"])
+        models.end(ledgers, addresses.postgres_dsn)
+    progress(report.events, total)
     return report
 
 
-def _read_models(
-    connection: psycopg.Connection, addresses: Addresses, report: Report
-) -> list[ReadModelCheck]:
-    folds = report.laws["folds"]
-    checks: list[ReadModelCheck] = []
-    for entry in catalogue(connection):
-        if entry.projection in ("stock_levels", "orders"):
-            checks.append(postgres_models.read(connection, entry, folds))
-        elif entry.projection == "availability":
-            with redis.Redis.from_url(addresses.redis_url) as client:
-                checks.append(redis_model.read(client, connection, entry, folds))
-        elif entry.projection == "movements":
-            client = clickhouse_connect.get_client(dsn=addresses.clickhouse_url)
-            checks.append(MovementsCheck(client, entry, connection, folds))
-        else:
-            folds.differ(
-                where=f"read model {entry.projection} version {entry.version}",
-                expected="an independent fold to compare it with",
-                found="none",
-            )
-    for check in checks:
-        for (ledger, stream), position in check.parked.items():
-            report.notes.append(
-                f"{check.name}: stream {stream} of ledger {ledger} is parked since position {position};"
-                " compared as of then"
-            )
-    return checks
+class _Log:
+    """The pass over the log's snapshot, ledger by ledger."""
 
+    def __init__(
+        self,
+        connection: psycopg.Connection,
+        models: ReadModels,
+        key: HeadKey | None,
+        shards: int,
+        report: Report,
+    ) -> None:
+        self._connection = connection
+        self._models = models
+        self._key = key
+        self._shards = shards
+        self._report = report
 
-def _heads(connection: psycopg.Connection, addresses: Addresses) -> dict[str, Sequence[SignedHead]]:
-    heads = published_heads.in_postgres(connection)
-    if addresses.kafka_bootstrap and addresses.heads_topic:
-        heads += published_heads.in_kafka(addresses.kafka_bootstrap, addresses.heads_topic)
-    heads.sort(key=lambda head: head.ledger)
-    return {ledger: list(group) for ledger, group in groupby(heads, lambda head: head.ledger)}
+    def ledger(
+        self, ledger: LedgerRow, signed: list[SignedHead], progress: Callable[[int], None]
+    ) -> None:
+        check = self._check(ledger, signed)
+        following = self._models.following(check.fold)
+        report = self._report
+        for row in rows.events(self._connection, ledger.ledger):
+            report.events += 1
+            following.before(row)
+            following.after(row, check.event(row))
+            if report.events % PROGRESS_EVENTS == 0:
+                progress(report.events)
+        following.end(ledger, report.laws["folds"])
+        check.end()
+        self._note(ledger.ledger, check)
 
-
-def _ledger(
-    connection: psycopg.Connection,
-    ledger: rows.LedgerRow,
-    checks: Sequence[ReadModelCheck],
-    heads: Sequence[SignedHead],
-    addresses: Addresses,
-    report: Report,
-    progress: Callable[[int], None],
-) -> None:
-    laws = report.laws
-    fold = LedgerFold(ledger.ledger)
-    check = LedgerCheck(
-        fold=fold,
-        order=OrderCheck(laws["order"], ledger),
-        once=OnceCheck(laws["once"], rows.keys(connection, ledger.ledger)),
-        chain=ChainCheck(laws["chain"], ledger, heads, addresses.head_key),
-        oversell=OversellCheck(laws["no_oversell"], laws["conservation"]),
-        conservation=ConservationCheck(laws["conservation"], ledger.ledger),
-        readable=laws["order"],
-    )
-    following = Following(checks, fold)
-    for row in rows.events(connection, ledger.ledger):
-        report.events += 1
-        following.before(row)
-        read = check.event(row)
-        following.after(row, read)
-        if report.events % PROGRESS_EVENTS == 0:
-            progress(report.events)
-    following.end(ledger, report)
-    check.end()
-
-
-class Following:
-    """The read models on their way along one ledger: each is compared when the fold stands where it stands."""
-
-    def __init__(self, checks: Sequence[ReadModelCheck], fold: LedgerFold) -> None:
-        self._fold = fold
-        self._ahead = sorted(checks, key=lambda check: check.positions.get(fold.ledger, 0))
-        self._compare_reached(0)
-
-    def _compare_reached(self, position: int) -> None:
-        while self._ahead and self._ahead[0].positions.get(self._fold.ledger, 0) <= position:
-            self._ahead.pop(0).compare(self._fold)
-
-    def before(self, row: rows.EventRow) -> None:
-        for check in self._ahead:
-            if check.parked and check.parked.get((row.ledger, row.stream)) == row.position:
-                check.park(row, self._fold)
-
-    def after(self, row: rows.EventRow, read: object) -> None:
-        if read is not None:
-            data, moved = read  # type: ignore[misc]
-            for check in self._ahead:
-                check.event(row, data, moved)
-        self._compare_reached(row.position)
-
-    def end(self, ledger: rows.LedgerRow, report: Report) -> None:
-        for check in self._ahead:
-            report.laws["folds"].differ(
-                where=f"position of {check.name} in ledger {ledger.ledger}",
-                expected=f"at most the log's {ledger.position}",
-                found=check.positions[ledger.ledger],
-            )
-
-
-def _shards(connection: psycopg.Connection, report: Report) -> None:
-    """Shard positions are 1 … n without a hole: with n distinct ones, that is count = highest = head."""
-    counted = connection.execute(
-        "SELECT s.shard, s.position, count(e.shard_position), coalesce(max(e.shard_position), 0)"
-        " FROM shards s LEFT JOIN events e USING (shard) GROUP BY s.shard, s.position ORDER BY s.shard"
-    )
-    for shard, head, count, highest in counted:
-        report.laws["order"].expect(
-            where=f"shard {shard}: events, highest position",
-            expected=(head, head),
-            found=(count, highest),
+    def _check(self, ledger: LedgerRow, signed: list[SignedHead]) -> LedgerCheck:
+        laws = self._report.laws
+        fold = LedgerFold(ledger.ledger)
+        return LedgerCheck(
+            fold=fold,
+            positions=PositionCheck(laws["order"], ledger, self._shards),
+            once=OnceCheck(laws["once"], ledger, rows.keys(self._connection, ledger.ledger)),
+            oversell=OversellCheck(laws["no_oversell"], fold),
+            conservation=ConservationCheck(laws["conservation"], fold),
+            counts=CountCheck(laws["conservation"], partial(rows.history, self._connection)),
+            chain=ChainCheck(laws["chain"], ledger, signed, self._key),
+            readable=laws["folds"],
+            metadata=MetadataReader(),
         )
 
+    def _note(self, ledger: str, check: LedgerCheck) -> None:
+        if check.once.without_command:
+            self._report.notes.append(
+                f"ledger {ledger}: {check.once.without_command} events bear no command id, so no"
+                " key row speaks of them (written through the eventsourcing library)"
+            )
+        if check.foreign:
+            self._report.notes.append(
+                f"ledger {ledger}: {check.foreign} events of types that are not Backstock's are in"
+                " the chain, and nothing folds them"
+            )
 
-def _heads_now(addresses: Addresses) -> dict[str, int]:
-    with psycopg.connect(addresses.postgres_dsn) as connection:
-        return {ledger.ledger: ledger.position for ledger in rows.ledgers(connection)}
+
+@contextmanager
+def _snapshot(dsn: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(dsn) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        set_json_loads(msgspec.json.decode, connection)
+        connection.execute("SET TIME ZONE 'UTC'")
+        yield connection
+
+
+def _published(addresses: Addresses) -> list[SignedHead]:
+    if addresses.kafka_bootstrap is None or addresses.heads_topic is None:
+        return []
+    return list(heads.in_kafka(addresses.kafka_bootstrap, addresses.heads_topic))
+
+
+def _by_ledger(signed: Iterable[SignedHead]) -> dict[str, list[SignedHead]]:
+    found: dict[str, list[SignedHead]] = {}
+    for head in signed:
+        found.setdefault(head.ledger, []).append(head)
+    return found
+
+
+def _signatures(
+    ledgers: Sequence[LedgerRow],
+    signed: dict[str, list[SignedHead]],
+    key: HeadKey | None,
+    report: Report,
+) -> None:
+    law = report.laws["chain"]
+    for found in signed.values():
+        for source in (heads.TABLE, heads.TOPIC):
+            newest = [head for head in found if head.source == source]
+            newest.sort(key=lambda head: head.position, reverse=True)
+            check_signatures(law, newest, key)
+    known = {ledger.ledger for ledger in ledgers}
+    for name in signed.keys() - known:
+        law.differ(
+            where=f"ledger {name}, signed in {signed[name][0].source}",
+            expected="its events",
+            found="no such ledger: it was dropped",
+        )
+    for ledger in ledgers:
+        if ledger.position and ledger.ledger not in signed:
+            report.notes.append(
+                f"ledger {ledger.ledger}: no head was signed yet, so its chain is checked in itself"
+            )

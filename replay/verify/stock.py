@@ -1,109 +1,190 @@
-"""An independent fold of stock: what each event does to one SKU at one location, and law 4 at every prefix."""
+"""An independent fold of stock: what each stored event does to one SKU at one location."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 Data = dict[str, Any]
+Move = tuple[int, int, int, int]
+"""Signed units by which on hand, reserved, committed and held change."""
+Uncovered = tuple[str, str, int | None, int]
+"""A promise that loses units: kind, id, line, how many."""
+RESERVED, COMMITTED = "stock.reserved.v1", "stock.committed.v1"
+SHIPPED, RETURNED = "stock.shipped.v1", "stock.returned.v1"
+COUNTED, RESTATED = "stock.counted.v1", "stock.count_restated.v1"
+FOUND, STATED = "stock.discrepancy_found.v1", "stock.shortfall_stated.v1"
 
 
-@dataclass(slots=True)
-class Deltas:
-    on_hand: int = 0
-    reserved: int = 0
-    committed: int = 0
-    held: int = 0
+def _units(data: Data) -> int:
+    units = data["quantity"]
+    if type(units) is not int or units <= 0:
+        raise ValueError(f"{units!r} is no number of units")
+    return units
 
 
-def deltas(kind: str, data: Data) -> Deltas:
-    """Signed units by which one `stock.*` event moves each quantity."""
-    match kind:
-        case "stock.received.v1" | "stock.discrepancy_found.v1":
-            return Deltas(on_hand=data["quantity"])
-        case "stock.adjusted.v1" | "stock.count_restated.v1":
-            return Deltas(on_hand=data["delta"])
-        case "stock.counted.v1":
-            return Deltas(on_hand=data["counted"] - data["expected"])
-        case "stock.reserved.v1":
-            return Deltas(reserved=data["quantity"])
-        case "stock.reservation_released.v1" | "stock.reservation_expired.v1":
-            return Deltas(reserved=-data["quantity"])
-        case "stock.committed.v1":
-            return Deltas(committed=data["quantity"])
-        case "stock.commitment_released.v1":
-            return Deltas(committed=-data["quantity"])
-        case "stock.shipped.v1":
-            quantity = data["quantity"]
-            return Deltas(
-                on_hand=-quantity,
-                committed=-quantity if data.get("order_id") is not None else 0,
-                reserved=-quantity if data.get("reservation_id") is not None else 0,
-            )
-        case "stock.returned.v1":
-            damaged = data.get("to", "stock") == "damaged"
-            return Deltas(on_hand=data["quantity"], held=data["quantity"] if damaged else 0)
-        case "stock.shortfall_stated.v1":
-            return Deltas()
-    raise ValueError(f"unknown stock event {kind}")
+def _delta(data: Data) -> int:
+    units = data["delta"]
+    if type(units) is not int:
+        raise TypeError(f"{units!r} is no number of units")
+    return units
 
 
-@dataclass(slots=True)
+def _shipped(data: Data) -> Move:
+    left = -_units(data)
+    reserved = left if data.get("reservation_id") is not None else 0
+    return left, reserved, left if data.get("order_id") is not None else 0, 0
+
+
+def _returned(data: Data) -> Move:
+    units = _units(data)
+    return units, 0, 0, units if data.get("to", "stock") == "damaged" else 0
+
+
+MOVES: Mapping[str, Callable[[Data], Move]] = {
+    "stock.received.v1": lambda data: (_units(data), 0, 0, 0),
+    "stock.adjusted.v1": lambda data: (_delta(data), 0, 0, 0),
+    COUNTED: lambda data: (data["counted"] - data["expected"], 0, 0, 0),
+    RESTATED: lambda data: (_delta(data), 0, 0, 0),
+    FOUND: lambda data: (_units(data), 0, 0, 0),
+    RESERVED: lambda data: (0, _units(data), 0, 0),
+    "stock.reservation_released.v1": lambda data: (0, -_units(data), 0, 0),
+    "stock.reservation_expired.v1": lambda data: (0, -_units(data), 0, 0),
+    COMMITTED: lambda data: (0, 0, _units(data), 0),
+    "stock.commitment_released.v1": lambda data: (0, 0, -_units(data), 0),
+    SHIPPED: _shipped,
+    RETURNED: _returned,
+    STATED: lambda _: (0, 0, 0, 0),
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Count:
+    """A count as its restatements have left it."""
+
+    count_id: str
+    occurred_at: datetime
+    counted: int
+    expected: int
+
+
+@dataclass(slots=True, eq=False)
 class Stock:
-    """Units of one SKU at one location, as the log's prefix so far makes them."""
+    """Units of one SKU at one location, as the log's prefix so far makes them.
+
+    `promises` are the open ones, oldest first: (kind, id, line) to units. `counts` are in order of
+    their own instants. `muddle` says which promise was made or closed twice, for the first time.
+    """
 
     sku: str
     location: str
+    stream: str
     on_hand: int = 0
     reserved: int = 0
     committed: int = 0
-    picked: int = 0
     held: int = 0
-    shortfall: int = 0
     allowance: int = 0
-    last_counted_at: datetime | None = None
+    shortfall: int = 0
+    stated: tuple[Uncovered, ...] = ()
     position: int = 0
     recorded_at: datetime | None = None
-    reservations: dict[str, int] = field(default_factory=dict)
-    commitments: dict[tuple[str, int], int] = field(default_factory=dict)
-    overclosed: str = ""
+    moved_at: datetime | None = None
+    last_counted_at: datetime | None = None
+    promises: dict[tuple[str, str, int | None], int] = field(default_factory=dict)
+    counts: list[Count] = field(default_factory=list)
+    muddle: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.sku} at {self.location}"
+
+    @property
+    def picked(self) -> int:
+        """No event of today picks."""
+        return 0
 
     @property
     def promised(self) -> int:
-        return self.reserved + self.committed + self.picked + self.held
+        return self.reserved + self.committed + self.held
+
+    @property
+    def available(self) -> int:
+        return self.on_hand - self.reserved - self.committed - self.held
 
     @property
     def uncovered(self) -> int:
         return max(0, self.promised - self.on_hand - self.allowance)
 
-    def apply(self, kind: str, data: Data, occurred_at: datetime) -> Deltas:
-        moved = deltas(kind, data)
-        self.on_hand += moved.on_hand
-        self.reserved += moved.reserved
-        self.committed += moved.committed
-        self.held += moved.held
-        self._track_promise(kind, data, moved)
-        if kind == "stock.counted.v1" and (
-            self.last_counted_at is None or occurred_at > self.last_counted_at
-        ):
-            self.last_counted_at = occurred_at
-        if kind == "stock.shortfall_stated.v1":
+    def uncovered_promises(self) -> tuple[Uncovered, ...]:
+        """Whose units are uncovered: the newest promise loses first."""
+        left = self.uncovered
+        named: list[Uncovered] = []
+        for (kind, name, line), units in reversed(self.promises.items()):
+            if left <= 0:
+                break
+            named.append((kind, name, line, min(left, units)))
+            left -= units
+        return tuple(named)
+
+    def apply(self, kind: str, data: Data, occurred_at: datetime) -> Move:
+        """Raises KeyError, TypeError or ValueError on what no version of the event holds."""
+        moved = MOVES[kind](data)
+        on_hand, reserved, committed, held = moved
+        if on_hand:
+            self.on_hand += on_hand
+            if self.moved_at is None or self.moved_at < occurred_at:
+                self.moved_at = occurred_at
+        if reserved:
+            self.reserved += reserved
+            self._promise(("reservation", data["reservation_id"], None), reserved, data)
+        if committed:
+            self.committed += committed
+            self._promise(("order", data["order_id"], data["line"]), committed, data)
+        if held:
+            self.held += held
+        if kind in (COUNTED, RESTATED):
+            self._count(kind, data, occurred_at)
+        elif kind == STATED:
             self.shortfall = data["uncovered"]
+            self.stated = tuple(
+                (each["kind"], each["id"], each.get("line"), each["uncovered"])
+                for each in data.get("promises", ())
+            )
         return moved
 
-    def _track_promise(self, kind: str, data: Data, moved: Deltas) -> None:
-        if kind in ("stock.reserved.v1", "stock.committed.v1"):
+    def _promise(self, name: tuple[str, str, int | None], units: int, data: Data) -> None:
+        if units > 0:
             self.allowance = data.get("backorder_limit", 0)
-        if moved.reserved:
-            self._close(self.reservations, data["reservation_id"], moved.reserved)
-        if moved.committed:
-            self._close(self.commitments, (data["order_id"], data["line"]), moved.committed)
+            if name in self.promises:
+                self.muddle = self.muddle or f"{name[0]} {name[1]} promised twice"
+            self.promises[name] = units
+            return
+        left = self.promises.get(name, 0) + units
+        if left > 0:
+            self.promises[name] = left
+            return
+        if left < 0:
+            more = f"{name[0]} {name[1]} closed for {-left} units more than it held"
+            self.muddle = self.muddle or more
+        self.promises.pop(name, None)
 
-    def _close(self, promises: dict[Any, int], name: object, delta: int) -> None:
-        """Drops a promise that is down to 0; remembers the first one closed for more than it held."""
-        units = promises.pop(name, 0) + delta
-        if units < 0 and not self.overclosed:
-            self.overclosed = f"{name} by {-units}"
-        if units:
-            promises[name] = units
+    def _count(self, kind: str, data: Data, occurred_at: datetime) -> None:
+        if kind == RESTATED:
+            for count in self.counts:
+                if count.count_id == data["count_id"]:
+                    count.expected = data["expected"]
+            return
+        if self.last_counted_at is None or self.last_counted_at < occurred_at:
+            self.last_counted_at = occurred_at
+        place = len(self.counts)
+        while place and self.counts[place - 1].occurred_at > occurred_at:
+            place -= 1
+        count = Count(
+            count_id=data["count_id"],
+            occurred_at=occurred_at,
+            counted=data["counted"],
+            expected=data["expected"],
+        )
+        self.counts.insert(place, count)
