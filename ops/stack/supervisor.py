@@ -159,6 +159,7 @@ class Supervisor:
 
     def _stop(self) -> None:
         """Stop the roles, then what they stand on."""
+        self._announcer.say("stopping")
         self._enter(Phase.STOPPING)
         for kind in ("role", "part"):
             units = [unit for unit in reversed(self._units) if unit.state.kind == kind]

@@ -5,11 +5,8 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -18,74 +15,17 @@ import redis
 
 from ops.stack.child import Identity
 from ops.stack.directory import DataDirectory
-from ops.stack.errors import DirectoryBusyError, PartError, StackError
+from ops.stack.errors import DirectoryBusyError, PartError
 from ops.stack.parts import Part, running
 from ops.stack.redis import RedisPart
 from ops.stack.role import Role, role_environment
 from ops.stack.state import Phase, StackState, State, UnitState
-from ops.stack.supervisor import Composition, Supervisor
+from ops.stack.supervisor import Composition
+from tests.supervision import eventually, supervised
 
 PROCESS = Path(__file__).with_name("stack_process.py")
 ROOT = Path(__file__).parents[2]
 READY = "from ops.stack.role import say_ready; import time; say_ready(); time.sleep(3600)"
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 15.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-@dataclass(slots=True)
-class Notes:
-    """An announcer that remembers what was said."""
-
-    said: list[str] = field(default_factory=list)
-
-    def changed(self, units: Sequence[UnitState]) -> None:
-        pass
-
-    def say(self, message: str) -> None:
-        self.said.append(message)
-
-
-@dataclass(slots=True)
-class Stack:
-    directory: DataDirectory
-    notes: Notes
-    ready: threading.Event
-    failures: list[Exception]
-
-    def unit(self, name: str) -> UnitState:
-        state = StackState.read(self.directory)
-        assert state is not None
-        return next(unit for unit in state.units if unit.name == name)
-
-
-@contextmanager
-def supervised(root: Path, composition: Composition) -> Iterator[Stack]:
-    stopping = threading.Event()
-    stack = Stack(DataDirectory(root=root), Notes(), threading.Event(), [])
-
-    def run() -> None:
-        try:
-            supervisor = Supervisor(stack.directory, composition, stack.notes, stopping)
-            supervisor.run(lambda _state: stack.ready.set())
-        except (StackError, OSError) as error:
-            stack.failures.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        assert eventually(lambda: stack.ready.is_set() or not thread.is_alive())
-        yield stack
-    finally:
-        stopping.set()
-        thread.join(30)
-        assert not thread.is_alive()
 
 
 def role(name: str, program: str, **more: object) -> Role:
@@ -217,7 +157,9 @@ def test_what_a_killed_supervisor_left_behind_is_ended_first(tmp_path: Path) -> 
         with supervised(tmp_path, of_roles()) as stack:
             assert orphan.poll() is not None
             assert bystander.poll() is None
-            assert stack.notes.said == ["orphan: ended a process that an earlier stack left behind"]
+            assert (
+                stack.notes.said[0] == "orphan: ended a process that an earlier stack left behind"
+            )
     finally:
         for process in (orphan, bystander):
             process.kill()
