@@ -10,11 +10,16 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 import orjson
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from api.strict_json import pointer
+from eventlog.outages import OUTAGES
+from eventlog.projection import StoreUnavailableError
+
+log = structlog.get_logger(__name__)
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
@@ -172,6 +177,8 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _told)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _wrong_parameters)
+    for outage in OUTAGES:
+        app.add_exception_handler(outage, _outage)
     app.add_exception_handler(Exception, _fault)
 
 
@@ -202,6 +209,12 @@ def _wrong_parameters(_: Request, error: Exception) -> Response:
 def _parameter(loc: tuple[int | str, ...]) -> str:
     place, *path = loc
     return pointer(tuple(path)) if place == "body" else "/".join(map(str, loc))
+
+
+def _outage(_: Request, error: Exception) -> Response:
+    part = error.store if isinstance(error, StoreUnavailableError) else "PostgreSQL"
+    log.warning("part_unavailable", part=part, error=str(error))
+    return problem_response(Problem("unavailable", f"{part} cannot be reached; come again."))
 
 
 def _fault(_: Request, __: Exception) -> Response:

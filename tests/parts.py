@@ -207,7 +207,14 @@ def migrated_template(shared_parts: SharedParts, postgres_server: str) -> str:
 @pytest.fixture
 def postgres_database(postgres_server: str, migrated_template: str) -> Iterator[Database]:
     """A migrated database of this test's own, dropped after it."""
-    with _fresh_database(postgres_server, migrated_template) as dsn:
+    with migrated_database(postgres_server, migrated_template) as database:
+        yield database
+
+
+@contextmanager
+def migrated_database(server: str, template: str) -> Iterator[Database]:
+    """A database made from `migrated_template`, dropped at the end of the block."""
+    with _fresh_database(server, template) as dsn:
         name = urlsplit(dsn).path[1:]
         yield Database(
             admin=dsn,
