@@ -93,6 +93,7 @@ class ShardLeases:
         self._seconds = seconds
         self._clock = clock
         self._asked_at = -float("inf")
+        self._started = False
         self._values = {
             **table.values,
             "role": table.role,
@@ -128,13 +129,14 @@ class ShardLeases:
                 rows = connection.execute(filled, self._values | more).fetchall()
                 return frozenset(row[0] for row in rows)
 
-            if evicted := shards(EVICT):
+            if evicted := shards(EVICT, starting=not self._started):
                 log.warning(
                     "stopped process evicted", role=self._table.role, shards=sorted(evicted)
                 )
             connection.execute(PRESENT, self._values)
             kept = shards(RENEW)
-            taken_over = shards(TAKE_OVER)
+            # Only at the start: later, another of our name is a younger one, to whom we yield.
+            taken_over = frozenset() if self._started else shards(TAKE_OVER)
             share = connection.execute(_fill(FAIR_SHARE, self._table), self._values).fetchall()[0][
                 0
             ]
@@ -143,9 +145,10 @@ class ShardLeases:
                 held -= shards(HAND_OVER, surplus=len(held) - share)
             elif len(held) < share:
                 held |= shards(TAKE, wanted=share - len(held))
-            lost = self.held - kept - taken_over
+            lost = self.held - kept
             mine = shards(OF_MY_NAME, shards=sorted(lost)) if lost else frozenset()
         self._asked_at = asked_at
+        self._started = True
         if mine:
             raise LeaseTakenError(self._table.role, self._name, mine)
         if held != self.held:
@@ -214,7 +217,7 @@ SELECT lease.shard::integer, pg_terminate_backend(backend.pid)
        AND held.transactionid = lease.xmax
   JOIN pg_stat_activity AS backend ON backend.pid = held.pid
  WHERE <scope> AND (lease.lease_until < clock_timestamp()
-                    OR starts_with(<owner>, %(prefix)s) AND <owner> <> %(owner)s)
+                    OR %(starting)s AND starts_with(<owner>, %(prefix)s))
    AND backend.pid <> pg_backend_pid() AND backend.wait_event_type = 'Client'
    AND backend.state_change < clock_timestamp() - make_interval(secs => %(stalled)s)
 """

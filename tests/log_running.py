@@ -112,6 +112,11 @@ class Running:
         if self.error is not None and kind is None:
             raise self.error
 
+    def taken_error(self) -> BaseException | None:
+        """What the loop ended with, when the test expects that it did."""
+        error, self.error = self.error, None
+        return error
+
     def stop(self) -> None:
         self._stop.set()
         self.join()

@@ -9,12 +9,14 @@ from eventlog.log import RecordedEvent
 from eventlog.outages import postgres_outages
 from eventlog.postgres.connections import Pool
 from eventlog.projection import Batch, BatchRejectedError, Checkpoint, PoisonEventError
+from eventlog.shards import shard_of
 from tests.log_writing import RECEIVED, SHARDS
 from tests.parts import Database
 
 POISON = b'{"poison":true}'
 INDIGESTIBLE = b'{"indigestible":true}'
 EPOCH = 1
+MAIN_SHARD = shard_of("acme/main", SHARDS)
 
 
 class Tally:
@@ -85,3 +87,11 @@ def tallied(database: Database, ledger: str = "acme/main") -> list[int]:
             "SELECT position FROM tally WHERE ledger = %s ORDER BY number", (ledger,)
         ).fetchall()
     return [position for (position,) in rows]
+
+
+def checkpoint(database: Database) -> int:
+    """The position of the shard of acme/main."""
+    with psycopg.connect(database.admin) as admin:
+        query = "SELECT position FROM projection_checkpoints WHERE projection = 'tally'"
+        rows = admin.execute(query + " AND shard = %s", (MAIN_SHARD,)).fetchall()
+        return int(rows[0][0])
