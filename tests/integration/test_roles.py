@@ -61,29 +61,36 @@ def fill(store: Store, tenant: str, number: int) -> None:
     store.appender.append(shard, Batch(ledgers=(ledger,), events=events, rows=rows))
 
 
+def refusal(connection: psycopg.Connection, statement: sql.Composed | str) -> str:
+    """Why a statement is refused; empty when it went through."""
+    try:
+        connection.execute(statement)
+    except errors.InsufficientPrivilege as error:
+        return str(error)
+    return ""
+
+
 def connect(dsn: str) -> psycopg.Connection:
     return psycopg.connect(dsn, autocommit=True)
 
 
-@pytest.mark.parametrize("verb", CHANGES)
 @pytest.mark.parametrize("table", FACTS)
 def test_a_fact_is_never_changed_by_anybody(
-    store: Store, postgres_database: Database, table: str, verb: str
+    store: Store, postgres_database: Database, table: str
 ) -> None:
-    statement = sql.SQL(CHANGES[verb]).format(sql.Identifier(table))
-    for dsn in (postgres_database.log, postgres_database.read):
-        with connect(dsn) as connection, pytest.raises(errors.InsufficientPrivilege) as caught:
-            connection.execute(statement)
-        assert "permission denied" in str(caught.value)
-    with connect(postgres_database.admin) as admin:
-        for way_round in (
-            "SET ROLE backstock_owner",
-            "RESET ROLE",
-            "SET session_replication_role = replica",
-        ):
-            admin.execute(way_round)
-            with pytest.raises(errors.InsufficientPrivilege, match=f"facts stay: {verb}"):
-                admin.execute(statement)
+    for verb, change in CHANGES.items():
+        statement = sql.SQL(change).format(sql.Identifier(table))
+        for dsn in (postgres_database.log, postgres_database.read):
+            with connect(dsn) as connection:
+                assert "permission denied" in refusal(connection, statement)
+        with connect(postgres_database.admin) as admin:
+            for way_round in (
+                "SET ROLE backstock_owner",
+                "RESET ROLE",
+                "SET session_replication_role = replica",
+            ):
+                admin.execute(way_round)
+                assert f"facts stay: {verb}" in refusal(admin, statement)
 
 
 def test_a_fact_is_not_overwritten_on_conflict(store: Store, postgres_database: Database) -> None:
@@ -107,37 +114,31 @@ def test_a_fact_is_not_overwritten_on_conflict(store: Store, postgres_database: 
             admin.execute(statement)
 
 
-@pytest.mark.parametrize("role", ["log", "read"])
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "ALTER TABLE events DISABLE TRIGGER facts_stay",
-        "ALTER TABLE events DISABLE ROW LEVEL SECURITY",
-        "DROP TABLE events",
-        "DROP TRIGGER facts_stay ON events",
-        "CREATE TABLE mine (a integer)",
-        "CREATE FUNCTION mine() RETURNS void LANGUAGE sql AS ''",
-        "CREATE TRIGGER mine BEFORE INSERT ON events EXECUTE FUNCTION refuse_change()",
-        "SET session_replication_role = replica",
-        "SET ROLE backstock_owner",
-        "SELECT make_append_only('shards')",
-        "SELECT protect_table('shards')",
-        "UPDATE store_identity SET epoch = 9",
-        "TRUNCATE shards, ledgers, tenants CASCADE",
-        "UPDATE ledgers SET tenant = 'bolt'",
-        "DELETE FROM ledgers",
-        "UPDATE tenants SET subject_secret = ''",
-        "UPDATE api_keys SET secret_hash = ''",
-    ],
+WAYS_ROUND = (
+    "ALTER TABLE events DISABLE TRIGGER facts_stay",
+    "ALTER TABLE events DISABLE ROW LEVEL SECURITY",
+    "DROP TABLE events",
+    "DROP TRIGGER facts_stay ON events",
+    "CREATE TABLE mine (a integer)",
+    "CREATE FUNCTION mine() RETURNS void LANGUAGE sql AS ''",
+    "CREATE TRIGGER mine BEFORE INSERT ON events EXECUTE FUNCTION refuse_change()",
+    "SET session_replication_role = replica",
+    "SET ROLE backstock_owner",
+    "SELECT make_append_only('shards')",
+    "SELECT protect_table('shards')",
+    "UPDATE store_identity SET epoch = 9",
+    "TRUNCATE shards, ledgers, tenants CASCADE",
+    "UPDATE ledgers SET tenant = 'bolt'",
+    "DELETE FROM ledgers",
+    "UPDATE tenants SET subject_secret = ''",
+    "UPDATE api_keys SET secret_hash = ''",
 )
-def test_neither_login_role_gets_round_the_rules(
-    postgres_database: Database, role: str, statement: str
-) -> None:
-    with (
-        connect(getattr(postgres_database, role)) as connection,
-        pytest.raises(errors.InsufficientPrivilege),
-    ):
-        connection.execute(statement)
+
+
+@pytest.mark.parametrize("role", ["log", "read"])
+def test_neither_login_role_gets_round_the_rules(postgres_database: Database, role: str) -> None:
+    with connect(getattr(postgres_database, role)) as connection:
+        assert [each for each in WAYS_ROUND if not refusal(connection, each)] == []
 
 
 def test_the_read_role_writes_nothing_anywhere(store: Store, postgres_database: Database) -> None:
@@ -194,29 +195,23 @@ def test_a_table_without_a_tenant_tells_the_read_role_of_no_tenant(
     }
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "SELECT subject_secret FROM tenants",
-        "SELECT * FROM tenants",
-        "SELECT secret_hash FROM api_keys",
-        "SELECT * FROM api_keys",
-        "SELECT * FROM subjects",
-        "SELECT * FROM shards",
-        "SELECT shard FROM ledgers",
-        "SELECT * FROM snapshots",
-        "SELECT * FROM relay_cursors",
-        "SELECT rolpassword FROM pg_authid",
-    ],
+SECRETS = (
+    "SELECT subject_secret FROM tenants",
+    "SELECT * FROM tenants",
+    "SELECT secret_hash FROM api_keys",
+    "SELECT * FROM api_keys",
+    "SELECT * FROM subjects",
+    "SELECT * FROM shards",
+    "SELECT shard FROM ledgers",
+    "SELECT * FROM snapshots",
+    "SELECT * FROM relay_cursors",
+    "SELECT rolpassword FROM pg_authid",
 )
-def test_the_read_role_sees_no_secret(
-    store: Store, postgres_database: Database, statement: str
-) -> None:
-    with (
-        connect(postgres_database.read) as connection,
-        pytest.raises(errors.InsufficientPrivilege),
-    ):
-        connection.execute(statement)
+
+
+def test_the_read_role_sees_no_secret(store: Store, postgres_database: Database) -> None:
+    with connect(postgres_database.read) as connection:
+        assert [each for each in SECRETS if not refusal(connection, each)] == []
 
 
 def test_a_key_is_authenticated_without_showing_its_hash(
