@@ -70,7 +70,7 @@ def _run(directory: DataDirectory, *, as_json: bool) -> None:
     from ops.stack.supervisor import Supervisor
 
     stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stopping.set())
     whole = composition(Settings(data=directory.root))
     console = Console(stderr=True)

@@ -32,11 +32,16 @@ def start_detached(directory: DataDirectory, console: Console) -> tuple[StackSta
     supervisor = None
     if directory.holder() is None:
         supervisor = _spawn(directory)
-    if not console.is_terminal:
-        state = _await_ready(directory, supervisor, PlainAnnouncer(console))
-    else:
-        with LiveAnnouncer(console) as live:
-            state = _await_ready(directory, supervisor, live)
+    try:
+        if not console.is_terminal:
+            state = _await_ready(directory, supervisor, PlainAnnouncer(console))
+        else:
+            with LiveAnnouncer(console) as live:
+                state = _await_ready(directory, supervisor, live)
+    except KeyboardInterrupt:
+        if supervisor is not None:
+            supervisor.terminate()
+        raise
     return state, round(time.monotonic() - began, 3)
 
 

@@ -29,6 +29,8 @@ JVM_FLAGS = (
     "-XX:+UseSerialGC",
     "-XX:+ExitOnOutOfMemoryError",
     "-XX:-UsePerfData",
+    # A class cache that was damaged is left aside, not believed.
+    "-XX:+VerifySharedSpaces",
     # zstd-jni maps native memory, and so does Kafka's own index: known, and not news in the log.
     "--sun-misc-unsafe-memory-access=allow",
     "--enable-native-access=ALL-UNNAMED",

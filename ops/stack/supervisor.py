@@ -179,7 +179,11 @@ class Supervisor:
     def _publish(self) -> None:
         with self._writing:
             state = self._state()
-            state.write(self._directory)
+            try:
+                state.write(self._directory)
+            except OSError as error:
+                # The file only informs: a full disk must not end what still runs.
+                self._announcer.say(f"the state file cannot be written: {error}")
             self._announcer.changed(state.units)
 
     def _state(self) -> StackState:

@@ -73,8 +73,10 @@ class Unit(threading.Thread):
         except Exception as error:  # noqa: BLE001
             self.failure = error
         finally:
-            self._change(State.STOPPED, pid=None, started=None)
-            self.settled.set()
+            try:
+                self._change(State.STOPPED, pid=None, started=None)
+            finally:
+                self.settled.set()
 
     def _prepare(self) -> Launch:
         self.preparing.set()

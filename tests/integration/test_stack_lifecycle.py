@@ -102,7 +102,7 @@ def test_a_killed_part_comes_back_by_itself_with_its_data(stack: Stack, name: st
     before = stack.unit(name)
     assert before.pid is not None
     os.kill(before.pid, signal.SIGKILL)
-    assert eventually(lambda: stack.unit(name).restarts == before.restarts + 1)
+    assert eventually(lambda: stack.unit(name).restarts > before.restarts)
     assert eventually(lambda: stack.unit(name).state is State.READY, RECOVERY_SECONDS_MAX)
     assert stack.unit(name).pid != before.pid
     assert addresses(stack) == found

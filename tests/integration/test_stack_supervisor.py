@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 import redis
 
@@ -17,6 +18,7 @@ from ops.stack.child import Identity
 from ops.stack.directory import DataDirectory
 from ops.stack.errors import DirectoryBusyError, PartError
 from ops.stack.parts import Part, running
+from ops.stack.postgres import PostgresPart
 from ops.stack.redis import RedisPart
 from ops.stack.role import Role, role_environment
 from ops.stack.state import Phase, StackState, State, UnitState
@@ -212,6 +214,17 @@ def test_a_taken_port_is_chosen_again_and_the_new_one_kept(tmp_path: Path) -> No
         assert redis.Redis.from_url(address).get("kept") == b"yes"
     with running(RedisPart(), tmp_path) as address:
         assert port(address) == second
+
+
+def test_a_first_start_that_was_killed_half_way_is_made_again(tmp_path: Path) -> None:
+    directory = DataDirectory(root=tmp_path)
+    directory.create()
+    unfinished = directory.part("postgres.unfinished")
+    (unfinished / "PG_VERSION").write_text("18\n")
+    part = PostgresPart(settings={"fsync": "off"})
+    with running(part, tmp_path) as address, psycopg.connect(address) as connection:
+        assert connection.info.dbname == "backstock"
+    assert not unfinished.exists()
 
 
 def test_a_part_given_by_address_is_reached_and_not_started(tmp_path: Path, redis_url: str) -> None:
