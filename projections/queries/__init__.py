@@ -1,0 +1,1 @@
+"""What readers ask: each function reads one read model and changes nothing."""
