@@ -9,7 +9,7 @@ import uvicorn
 from api.app import create_app
 from api.assembly import Addresses, assemble
 from api.deps import ApiSettings
-from ops.processes.signals import log_to_stderr
+from ops.processes.lifecycle import calm_collector, log_to_stderr
 from ops.stores import Stores
 
 # An open stream would otherwise keep a server from stopping for ever.
@@ -29,8 +29,10 @@ def run(stores: Stores, *, host: str, port: int) -> None:
         ApiSettings(signing_secret=stores.api_signing_secret),
         clock=lambda: datetime.now(UTC),
     )
+    app = create_app(deps)
+    calm_collector()
     uvicorn.run(
-        create_app(deps),
+        app,
         host=host,
         port=port,
         access_log=False,

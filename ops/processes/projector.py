@@ -21,7 +21,7 @@ from eventlog.postgres.identity import StoreIdentity, store_identity
 from eventlog.postgres.positions import shard_positions
 from eventlog.postgres.reader import PostgresReader
 from eventlog.projection import Projection
-from ops.processes.signals import log_to_stderr, stop_event
+from ops.processes.lifecycle import calm_collector, log_to_stderr, stop_event
 from ops.stack.role import say_ready
 from ops.stores import Stores
 from projections.availability.projection import Availability
@@ -70,6 +70,7 @@ def run(stores: Stores, *, projection: str, name: str) -> None:
             shard_positions=lambda: shard_positions(pool),
             epoch=identity.epoch,
         )
+        calm_collector()
         say_ready()
         run_projection(made, surroundings, stop=stop)
     finally:

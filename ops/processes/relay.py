@@ -15,7 +15,7 @@ from eventlog.postgres.connections import open_log_pool
 from eventlog.postgres.identity import store_identity
 from eventlog.postgres.positions import shard_positions
 from eventlog.postgres.reader import PostgresReader
-from ops.processes.signals import log_to_stderr, stop_event
+from ops.processes.lifecycle import calm_collector, log_to_stderr, stop_event
 from ops.stack.role import say_ready
 from ops.stores import Stores
 
@@ -47,6 +47,7 @@ def run(stores: Stores, *, name: str) -> None:
             signer=HeadSigner(pool, key, heads),
             epoch=identity.epoch,
         )
+        calm_collector()
         say_ready()
         run_relay(parts, stop=stop)
     finally:

@@ -1,7 +1,8 @@
-"""How every role is told to stop, and how it writes its log."""
+"""How every role begins and is told to stop, and how it writes its log."""
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import sys
@@ -22,6 +23,17 @@ def stop_event() -> Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
     return stop
+
+
+def calm_collector() -> None:
+    """Let the cycle collector look rarely, and never at what is there from the start.
+
+    An event in transit is dozens of small tuples and no cycle: with Python's defaults, looking for
+    cycles takes a third of the time of consuming one.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def log_to_stderr() -> None:
