@@ -18,8 +18,8 @@ class StalledError(Exception):
 
     def __init__(self, position: int, slowest: int) -> None:
         super().__init__(
-            f"the slowest read model stands at {slowest}, {position - slowest:,} events behind, and"
-            f" has not moved for {STALLED_SECONDS_MAX:.0f} s: see `backstock status`, then run again"
+            f"the slowest read model stands at {slowest}, {position - slowest:,} events behind;"
+            f" it has not moved for {STALLED_SECONDS_MAX:.0f} s: see `backstock status`, run again"
         )
 
 
