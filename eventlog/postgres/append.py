@@ -21,7 +21,7 @@ from typing import ClassVar
 import psycopg
 from psycopg import Connection, errors
 from psycopg.rows import TupleRow
-from psycopg_pool import PoolTimeout
+from psycopg_pool import PoolClosed, PoolTimeout
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay
 
 from eventlog.crash_points import crash_point
@@ -60,6 +60,8 @@ ATTEMPTS_MAX = 5
 # No attempt starts later than this; the last one may wait for the lock once more: 5 s at the most.
 RETRY_SECONDS_MAX = 3.3
 
+# Said aloud: at any other level the statements behind the lock would look at an older snapshot.
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"
 MOVE_SHARD = "UPDATE shards SET position = %s WHERE shard = %s"
 MOVE_LEDGERS = """
     UPDATE ledgers AS l SET position = m.position, chain_hash = m.chain_hash, recorded_at = %s
@@ -115,7 +117,7 @@ class PostgresAppender:
                 if _catch_up(shard, decision, locked):
                     return self._write(connection, shard, decision, locked)
                 connection.rollback()
-        except PoolTimeout as error:
+        except (PoolTimeout, PoolClosed) as error:
             raise LogUnavailableError(str(error)) from error
         except errors.LockNotAvailable as error:
             end_stalled_holder(self._pool, shard)
@@ -136,7 +138,7 @@ class PostgresAppender:
         missed, heads = connection.cursor(binary=True), connection.cursor(binary=True)
         answers = {ledger: connection.cursor(binary=True) for ledger in keys}
         with connection.pipeline():
-            connection.execute("BEGIN")
+            connection.execute(BEGIN)
             head = connection.execute(self.LOCK_HEAD, (shard,), prepare=True)
             if known is not None:
                 missed.execute(SHARD, (shard, known, CATCH_UP_LOCKED_MAX), prepare=True)

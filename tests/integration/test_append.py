@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from eventlog.chain import chain_over
 from eventlog.log import (
@@ -16,6 +17,7 @@ from eventlog.log import (
     Decided,
     LedgerHead,
     LogGapError,
+    LogUnavailableError,
     StreamVersionConflict,
 )
 from eventlog.postgres.answers import find_answers
@@ -287,6 +289,25 @@ def test_a_missing_event_stops_every_append_that_needs_it(
         store.reader.read_shard(store.shard, 0, 10)
     with pytest.raises(LogGapError):
         store.reader.read_ledger(LEDGER, 0, 10)
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+def test_the_order_does_not_hang_on_the_servers_default_isolation(
+    postgres_database: Database, level: str
+) -> None:
+    with psycopg.connect(postgres_database.admin, autocommit=True) as admin:
+        name = sql.Identifier(admin.info.dbname)
+        change = "ALTER DATABASE {} SET default_transaction_isolation = {}"
+        admin.execute(sql.SQL(change).format(name, sql.Literal(level)))
+    with log(postgres_database.log) as store, ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda number: store.append(event(f"s-{number}")), range(60)))
+        assert [each.ledger_position for each in store.all_events()] == list(range(1, 61))
+
+
+def test_a_closed_pool_is_unavailable(store: Store) -> None:
+    store.pool.close()
+    with pytest.raises(LogUnavailableError):
+        store.append(event())
 
 
 def test_an_appender_serves_many_threads_at_once(store: Store) -> None:
