@@ -27,6 +27,8 @@ CLUSTER_ID_BYTES = 16
 JVM_FLAGS = (
     "-Xmx512m",
     "-XX:+UseSerialGC",
+    # The quick compiler only: a second of processor less at each start, 0.4 µs a record more.
+    "-XX:TieredStopAtLevel=1",
     "-XX:+ExitOnOutOfMemoryError",
     "-XX:-UsePerfData",
     # A class cache that was damaged is left aside, not believed.
@@ -70,6 +72,8 @@ num.network.threads=2
 num.io.threads=4
 """
 BROKER = ("kafka.Kafka", "server.properties")
+# Of several environments of one user; 70 MB each.
+CLASS_CACHES_KEPT = 3
 TRAINING_TOPIC = "training"
 
 
@@ -126,7 +130,7 @@ class Java:
                 "or give a broker of your own by BACKSTOCK_KAFKA_BOOTSTRAP",
             )
         home = Path(package.origin).parent / "java-runtime"
-        names = (str(home), (home / "release").read_text(), *map(str, jars))
+        names = (str(home), (home / "release").read_text(), *JVM_FLAGS, *map(str, jars))
         key = hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
         java = cls(binary=home / "bin" / "java", jars=jars, class_cache=cache / f"kafka-{key}.aot")
         with exclusive(cache):
@@ -216,6 +220,9 @@ def _train(java: Java) -> None:
         # A JVM that could not write it says so in the log at each start, and is not asked again.
         trained.touch()
         trained.replace(java.class_cache)
+    made = java.class_cache.parent.glob("kafka-*.aot")
+    for old in sorted(made, key=lambda path: path.stat().st_mtime)[:-CLASS_CACHES_KEPT]:
+        old.unlink()
 
 
 def _exercise(address: str) -> None:
