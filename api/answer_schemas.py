@@ -55,3 +55,27 @@ def problem_responses(*statuses: int) -> Responses:
         }
         for status in statuses
     }
+
+
+class Stale(BaseModel):
+    """A stream that the read model could not follow: what it says of it is older than `as_of`."""
+
+    stream: str = Field(examples=["stock-CHAIR-RED@london"])
+    position: int = Field(description="The event that could not be applied, and all after it.")
+    reason: str
+
+
+class Answered(BaseModel):
+    """Every answer to a question."""
+
+    as_of: AsOf
+    stale: list[Stale] = Field(description="Those of the answer's streams that stand still.")
+
+
+class Page(Answered):
+    """Every answer that is a list."""
+
+    next_cursor: str | None = Field(description="Give it as `cursor`; null on the last page.")
+
+
+READ_PROBLEMS: Responses = problem_responses(400, 401, 403, 404, 406, 422, 503, 504)

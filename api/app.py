@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import Depends, FastAPI
 
 from api import openapi
 from api.deps import Deps
@@ -14,6 +14,14 @@ from api.metrics import CountRequests
 from api.operator_routes import operator_routes
 from api.problem_routes import problem_routes
 from api.problems import add_problem_handlers
+from api.read_routes.analytics import analytics_routes
+from api.read_routes.answers import answer_routes
+from api.read_routes.availability import availability_routes
+from api.read_routes.items import item_routes
+from api.read_routes.movements import movement_routes
+from api.read_routes.orders import order_routes
+from api.read_routes.read_models import read_model_routes
+from api.read_routes.stock import stock_routes
 from api.requests import authenticator, json_is_accepted
 from api.write_routes import write_routes
 
@@ -41,15 +49,22 @@ def create_app(deps: Deps) -> FastAPI:
     app.add_middleware(CountRequests, metrics=deps.metrics)
     add_problem_handlers(app)
     authenticate = authenticator(deps.keys)
-    for router in (write_routes(deps.write_side, authenticate),):
-        _json_only(app, router)
+    reads = deps.read_side
+    for router in (
+        write_routes(deps.write_side, authenticate),
+        answer_routes(reads, authenticate),
+        item_routes(reads, authenticate),
+        stock_routes(reads, authenticate),
+        availability_routes(reads, authenticate),
+        order_routes(reads, authenticate),
+        movement_routes(reads, authenticate),
+        analytics_routes(reads, authenticate),
+        read_model_routes(reads, authenticate),
+    ):
+        app.include_router(router, dependencies=[Depends(json_is_accepted)])
     app.include_router(
         operator_routes(deps.parts, deps.metrics, metrics_token=deps.settings.metrics_token)
     )
     app.include_router(problem_routes())
     app.openapi = openapi.describer(app)  # type: ignore[method-assign] # FastAPI's documented way
     return app
-
-
-def _json_only(app: FastAPI, router: APIRouter) -> None:
-    app.include_router(router, dependencies=[Depends(json_is_accepted)])

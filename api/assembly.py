@@ -7,15 +7,19 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
+import redis
 from uuid_utils.compat import uuid7
 
 from api.authentication import KeyAuthentication
+from api.clickhouse import ClickHouse
 from api.deps import ApiSettings, Deps
 from api.metrics import MeasuredAppender, Metrics
 from api.operator_routes import PartCheck
 from api.positions import Positions
+from api.read_side import ReadSide
 from api.sealing import Sealer
 from api.store_figures import StoreFigures
 from api.subjects import Subjects
@@ -26,10 +30,13 @@ from eventlog.postgres.connections import Pool, borrowed, open_log_pool, open_re
 from eventlog.postgres.identity import store_identity
 from eventlog.postgres.reader import PostgresReader
 from eventlog.postgres.snapshots import PostgresSnapshots
+from projections.queries.availability import AvailabilityQueries
 
 NAME = "backstock-api"
 LOG_CONNECTIONS_MAX = 12
 READ_CONNECTIONS_MAX = 12
+REDIS_CONNECTIONS_MAX = 64
+REDIS_SECONDS_MAX = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +45,8 @@ class Addresses:
 
     log_dsn: str
     read_dsn: str
+    redis_url: str
+    clickhouse_url: str
 
 
 def assemble(
@@ -60,6 +69,15 @@ def assemble(
             addresses.read_dsn, size=READ_CONNECTIONS_MAX, name=f"{NAME}-read"
         )
         opened.callback(read_pool.close)
+        redis_client = redis.Redis.from_url(
+            addresses.redis_url,
+            socket_connect_timeout=REDIS_SECONDS_MAX,
+            socket_timeout=REDIS_SECONDS_MAX,
+            max_connections=REDIS_CONNECTIONS_MAX,
+        )
+        opened.callback(redis_client.close)
+        clickhouse = ClickHouse(addresses.clickhouse_url)
+        opened.callback(clickhouse.close)
         identity = store_identity(log_pool)
         metrics = Metrics()
         metrics.registry.register(StoreFigures(log_pool, clock=clock))
@@ -80,15 +98,24 @@ def assemble(
             settings=settings,
             keys=KeyAuthentication(read_pool, monotonic=monotonic),
             write_side=write_side,
+            read_side=ReadSide(
+                read_pool,
+                availability=AvailabilityQueries(redis_client, shards=identity.shards),
+                clickhouse=clickhouse,
+                positions=positions,
+                clock=clock,
+            ),
             metrics=metrics,
-            parts=(_postgres(read_pool), *checks),
+            parts=(
+                PartCheck(name="postgres", required=True, check=partial(_ask, read_pool)),
+                PartCheck(name="redis", required=False, check=redis_client.ping),
+                PartCheck(name="clickhouse", required=False, check=clickhouse.check),
+                *checks,
+            ),
             close=opened.pop_all().close,
         )
 
 
-def _postgres(read_pool: Pool) -> PartCheck:
-    def check() -> None:
-        with borrowed(read_pool) as connection:
-            connection.execute("SELECT 1")
-
-    return PartCheck(name="postgres", required=True, check=check)
+def _ask(read_pool: Pool) -> None:
+    with borrowed(read_pool) as connection:
+        connection.execute("SELECT 1")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from api.authentication import KeyAuthentication
 from api.metrics import Metrics
 from api.operator_routes import PartCheck
+from api.read_side import ReadSide
 from api.write_side import WriteSide
 
 
@@ -29,6 +30,7 @@ class Deps:
     settings: ApiSettings
     keys: KeyAuthentication
     write_side: WriteSide
+    read_side: ReadSide
     metrics: Metrics
     parts: Sequence[PartCheck]
     close: Callable[[], None]

@@ -26,7 +26,7 @@ class PartCheck:
 
     name: str
     required: bool
-    check: Callable[[], None]
+    check: Callable[[], object]
 
 
 class Alive(BaseModel):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Header, Request, Security
+from fastapi import Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
 from api.authentication import KeyAuthentication, Principal
@@ -49,8 +49,9 @@ def authenticator(keys: KeyAuthentication) -> Authenticate:
     return authenticate
 
 
-async def json_is_accepted(accept: Annotated[str | None, Header()] = None) -> None:
+async def json_is_accepted(request: Request) -> None:
     """Refuse (406) a caller that would not understand JSON."""
+    accept = request.headers.get("accept")
     if accept is not None and not ACCEPTED.search(accept):
         raise Problem("not_acceptable", "Every answer is application/json: accept it.")
 

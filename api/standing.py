@@ -1,0 +1,96 @@
+"""Where a ledger stands: its head, and how far each read model has followed it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from projections.catalogue import ReadModel
+
+# One statement, so that head, marks and the oldest event not shown are of one instant.
+STANDING = """
+    SELECT l.position, l.recorded_at, p.projection, p.version, p.store, p.places,
+        coalesce(m.position, 0), m.recorded_at, e.recorded_at,
+        (SELECT count(*) FROM parked_streams AS s
+         WHERE (s.projection, s.version, s.ledger) = (p.projection, p.version, l.ledger))
+    FROM ledgers AS l
+    LEFT JOIN projections AS p ON p.state = 'active'
+    LEFT JOIN projection_ledgers AS m
+        ON (m.projection, m.version, m.ledger) = (p.projection, p.version, l.ledger)
+    LEFT JOIN events AS e
+        ON e.ledger = l.ledger AND e.ledger_position = coalesce(m.position, 0) + 1
+    WHERE l.ledger = %s
+    ORDER BY p.projection
+"""
+PARKED = """
+    SELECT stream, position FROM parked_streams
+    WHERE (projection, version, ledger) = (%s, %s, %s)
+"""
+NEXT = "SELECT recorded_at FROM events WHERE ledger = %s AND ledger_position = %s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelStanding:
+    """One read model of one ledger.
+
+    `waiting_since`: when the oldest event that it does not show was recorded; None without one.
+    """
+
+    model: ReadModel
+    position: int
+    recorded_at: datetime | None
+    waiting_since: datetime | None
+    parked_streams: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerStanding:
+    """A ledger's head (`recorded_at` None: empty) and its active read models by name."""
+
+    position: int
+    recorded_at: datetime | None
+    models: Mapping[str, ModelStanding]
+
+
+def ledger_standing(connection: Connection[Any], ledger: str) -> LedgerStanding | None:
+    """None when the tenant of this transaction has no such ledger."""
+    rows = connection.execute(STANDING, (ledger,), prepare=True).fetchall()
+    if not rows:
+        return None
+    position, recorded_at = rows[0][:2]
+    return LedgerStanding(
+        position=position,
+        recorded_at=recorded_at if position else None,
+        models={row[2]: _model(row) for row in rows if row[2] is not None},
+    )
+
+
+def _model(row: tuple[Any, ...]) -> ModelStanding:
+    name, version, store, places, position, recorded_at, waiting_since, parked = row[2:]
+    return ModelStanding(
+        model=ReadModel(name=name, version=version, store=store, places=places),
+        position=position,
+        recorded_at=recorded_at,
+        waiting_since=waiting_since,
+        parked_streams=parked,
+    )
+
+
+def parked_since(
+    connection: Connection[Any], standing: ModelStanding, ledger: str
+) -> Mapping[str, int]:
+    """The ledger position at which each parked stream stopped; its cells are as of before that."""
+    if not standing.parked_streams:
+        return {}
+    values = (standing.model.name, standing.model.version, ledger)
+    return dict(connection.execute(PARKED, values).fetchall())
+
+
+def next_recorded_at(connection: Connection[Any], ledger: str, position: int) -> datetime | None:
+    """When the event after this position was recorded; None at the head."""
+    row = connection.execute(NEXT, (ledger, position + 1)).fetchone()
+    return None if row is None else row[0]
