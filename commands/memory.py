@@ -10,7 +10,7 @@ from typing import cast
 import structlog
 
 from commands.folds import Folded, StreamKey, folded_all
-from commands.view import StreamNotLoadedError
+from commands.view import Layers
 from domain.aggregates import State
 from domain.events import StockEvent
 from domain.order import Order
@@ -33,14 +33,13 @@ class ShardMemory:
         self._histories: dict[StreamKey, StockHistory] = {}
         self._weight = 0
 
-    def state_of(self, key: StreamKey) -> Folded:
-        found = self._streams.get(key)
-        if found is None:
-            raise StreamNotLoadedError(key)
-        return found
+    @property
+    def layers(self) -> Layers[Folded]:
+        return (self._streams,)
 
-    def history_of(self, key: StreamKey) -> StockHistory | None:
-        return self._histories.get(key)
+    @property
+    def histories(self) -> Layers[StockHistory]:
+        return (self._histories,)
 
     def touch(self, key: StreamKey) -> bool:
         """Whether the stream is in memory; if so, it is now the last to be forgotten."""
@@ -48,6 +47,9 @@ class ShardMemory:
             return False
         self._streams.move_to_end(key)
         return True
+
+    def get(self, key: StreamKey) -> Folded | None:
+        return self._streams.get(key)
 
     def put(self, key: StreamKey, new: Folded) -> None:
         old = self._streams.get(key)

@@ -33,8 +33,8 @@ class SnapshotKeeper:
         """Hand over the confirmed states that moved far enough since their last snapshot."""
         due = []
         for key in streams:
-            kept = memory.state_of(key)
-            if kept.version - kept.snapshot_version >= SNAPSHOT_EVERY:
+            kept = memory.get(key)
+            if kept is not None and kept.version - kept.snapshot_version >= SNAPSHOT_EVERY:
                 due.append((key, kept))
         if due and self._admit(len(due)):
             for key, kept in due:

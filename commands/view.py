@@ -7,7 +7,7 @@ shared between threads.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol, cast
+from typing import Protocol, TypeVar, cast
 
 from commands.folds import Folded, StreamKey, folded
 from domain.aggregates import State
@@ -29,6 +29,9 @@ from domain.streams import (
 )
 from domain.values import Fact
 
+Found = TypeVar("Found")
+Layers = tuple[Mapping[StreamKey, Found], ...]
+
 
 class StreamNotLoadedError(Exception):
     """A decision asked for a stream that was not read before the lock: read it and try again."""
@@ -41,34 +44,46 @@ class StreamNotLoadedError(Exception):
 class States(Protocol):
     """What lies below: a batch's changes, or the writer's confirmed memory."""
 
-    def state_of(self, key: StreamKey) -> Folded:
-        """Raises `StreamNotLoadedError`."""
+    @property
+    def layers(self) -> Layers[Folded]:
+        """Where streams are looked for, uppermost first; the maps themselves, not copies."""
 
-    def history_of(self, key: StreamKey) -> StockHistory | None:
-        """The stock's whole past, when it was read for this batch."""
+    @property
+    def histories(self) -> Layers[StockHistory]:
+        """The whole pasts of stocks that were read for this batch, likewise."""
 
 
 class Overlay:
     """Changes that nobody has committed yet, over the states they change."""
 
-    __slots__ = ("_below", "changed", "histories")
+    __slots__ = ("changed", "histories", "layers", "rewritten")
 
     def __init__(self, below: States) -> None:
-        self._below = below
         self.changed: dict[StreamKey, Folded] = {}
-        self.histories: dict[StreamKey, StockHistory] = {}
+        self.rewritten: dict[StreamKey, StockHistory] = {}
+        self.layers: Layers[Folded] = (self.changed, *below.layers)
+        self.histories: Layers[StockHistory] = (
+            (self.rewritten, *below.histories) if any(below.histories) else ()
+        )
 
     def state_of(self, key: StreamKey) -> Folded:
-        found = self.changed.get(key)
-        return self._below.state_of(key) if found is None else found
+        for layer in self.layers:
+            found = layer.get(key)
+            if found is not None:
+                return found
+        raise StreamNotLoadedError(key)
 
     def history_of(self, key: StreamKey) -> StockHistory | None:
-        return self.histories.get(key) or self._below.history_of(key)
+        for layer in self.histories:
+            found = layer.get(key)
+            if found is not None:
+                return found
+        return None
 
     def take(self, upper: Overlay) -> None:
         """Make the changes of an overlay over this one its own."""
         self.changed.update(upper.changed)
-        self.histories.update(upper.histories)
+        self.rewritten.update(upper.rewritten)
 
 
 class CommandView(Overlay):
@@ -97,13 +112,34 @@ class CommandView(Overlay):
         return cast("Charge | None", self._state(charge_stream(charge_id)))
 
     def shelf(self, sku: str, location: str) -> Shelf:
-        return self._shelf(stock_stream(sku, location), sku, location)
+        stream = stock_stream(sku, location)
+        return self.shelves((stream,))[stream]
 
     def shelves(self, stock_streams: Iterable[str]) -> Mapping[str, Shelf]:
-        return {stream: self._shelf(stream, *sku_and_location(stream)) for stream in stock_streams}
+        ledger = self._ledger
+        locations: dict[str, Location | None] = {}
+        shelves = {}
+        for stream in stock_streams:
+            sku, place = sku_and_location(stream)
+            if place not in locations:
+                locations[place] = self.location(place)
+            key = (ledger, stream)
+            shelves[stream] = Shelf(
+                stock=cast("Stock", self.state_of(key).state),
+                item=self.item(sku),
+                location=locations[place],
+                history=self.history_of(key) if self.histories else None,
+            )
+        return shelves
 
     def version(self, stream: str) -> int:
         return self.state_of((self._ledger, stream)).version
+
+    def after(self, facts: Iterable[Fact]) -> CommandView:
+        """The sight as it will be once these facts are applied: for what a command does next."""
+        later = CommandView(self._ledger, self)
+        later.apply(facts)
+        return later
 
     def apply(self, facts: Iterable[Fact]) -> None:
         for fact in facts:
@@ -111,18 +147,10 @@ class CommandView(Overlay):
             after = folded(self.state_of(key), fact.event, fact.occurred_at)
             self.changed[key] = after
             self.decided.append((after.version, fact))
-            history = self.history_of(key)
+            history = self.history_of(key) if self.histories else None
             if history is not None:
                 event = cast("StockEvent", fact.event)
-                self.histories[key] = history.then([(event, fact.occurred_at)])
-
-    def _shelf(self, stream: str, sku: str, location: str) -> Shelf:
-        return Shelf(
-            stock=cast("Stock", self._state(stream)),
-            item=self.item(sku),
-            location=self.location(location),
-            history=self.history_of((self._ledger, stream)),
-        )
+                self.rewritten[key] = history.then([(event, fact.occurred_at)])
 
     def _state(self, stream: str) -> State | None:
         return self.state_of((self._ledger, stream)).state
