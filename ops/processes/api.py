@@ -25,6 +25,8 @@ def run(stores: Stores, *, host: str, port: int) -> None:
         Addresses(
             log_dsn=stores.log_dsn,
             read_dsn=stores.read_dsn,
+            redis_url=stores.redis_url,
+            clickhouse_url=stores.clickhouse_url,
         ),
         ApiSettings(signing_secret=stores.api_signing_secret),
         clock=lambda: datetime.now(UTC),
