@@ -16,17 +16,17 @@ from api.pages import Filters, Pages
 from api.positions import Positions
 from api.problems import Problem
 from api.requests import Authenticate
-from api.standing import (
+from api.waiting import Waiting, behind
+from commands.fields import LEDGER_PATTERN
+from eventlog.postgres.connections import Pool, tenant_transaction
+from projections.queries.availability import AvailabilityQueries
+from projections.queries.standing import (
     LedgerStanding,
     ModelStanding,
     ledger_standing,
     next_recorded_at,
     parked_since,
 )
-from api.waiting import Waiting, behind
-from commands.fields import LEDGER_PATTERN
-from eventlog.postgres.connections import Pool, tenant_transaction
-from projections.queries.availability import AvailabilityQueries
 
 LedgerName = Annotated[
     str, Query(alias="ledger", pattern=LEDGER_PATTERN, description="The ledger's short name.")

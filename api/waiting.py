@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from anyio.to_thread import run_sync
 
 from api.problems import FieldError, Problem
-from api.standing import LedgerStanding
+from projections.queries.standing import LedgerStanding
 
 WAIT_SECONDS_MAX = 5.0
 POLL_SECONDS = 0.02

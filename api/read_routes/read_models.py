@@ -11,8 +11,7 @@ from api.authentication import READ
 from api.problems import FieldError, invalid
 from api.read_side import Ask, ReadSide, View
 from api.requests import Authenticate
-from api.standing import ModelStanding
-from projections.queries.standing import Lag, lag
+from projections.queries.standing import Lag, ModelStanding, lag
 
 LAG_EVENTS_MAX = 2_000_000
 

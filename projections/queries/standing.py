@@ -1,83 +1,40 @@
-"""Which read models are active, where they stand, and which streams they stopped following.
+"""Where a ledger stands: its head, and how far each active read model has followed it.
 
 All of it is read inside the caller's transaction, so that rows and position are of one snapshot.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any
 
 from psycopg import Connection
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import class_row
 
-Store = Literal["postgres", "redis", "clickhouse"]
+from projections.catalogue import ReadModel
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadModel:
-    """The active version of a projection. `places`: logical name -> table or key prefix."""
-
-    projection: str
-    version: int
-    store: Store
-    places: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """A read model's place in one ledger: the last position it shows and when that was recorded.
-
-    Position 0 and no instant before its first event.
-    """
-
-    position: int = 0
-    recorded_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """The ledger's own last position; None as instant while it has no event."""
-
-    position: int
-    recorded_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParkedCell:
-    """A stream whose cells stand still since `position`, and why."""
-
-    stream: str
-    position: int
-    error: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lag:
-    """Seconds from an append to its apply in the slowest read model, over `appends` appends."""
-
-    appends: int
-    p50_seconds: float | None
-    p99_seconds: float | None
-    max_seconds: float | None
-    unapplied: int
-
-
-ACTIVE = "SELECT projection, version, store, places FROM projections WHERE state = 'active'"
+# One statement, so that head, marks and the oldest event not shown are of one instant.
 STANDING = """
-SELECT position, recorded_at FROM projection_ledgers
- WHERE projection = %s AND version = %s AND ledger = %s
-"""
-HEAD = """
-SELECT position, CASE WHEN position > 0 THEN recorded_at END AS recorded_at
-  FROM ledgers WHERE ledger = %s
+    SELECT l.position, l.recorded_at, p.projection, p.version, p.store, p.places,
+        coalesce(m.position, 0), m.recorded_at, e.recorded_at,
+        (SELECT count(*) FROM parked_streams AS s
+         WHERE (s.projection, s.version, s.ledger) = (p.projection, p.version, l.ledger))
+    FROM ledgers AS l
+    LEFT JOIN projections AS p ON p.state = 'active'
+    LEFT JOIN projection_ledgers AS m
+        ON (m.projection, m.version, m.ledger) = (p.projection, p.version, l.ledger)
+    LEFT JOIN events AS e
+        ON e.ledger = l.ledger AND e.ledger_position = coalesce(m.position, 0) + 1
+    WHERE l.ledger = %s
+    ORDER BY p.projection
 """
 PARKED = """
-SELECT stream, position, error FROM parked_streams
- WHERE projection = %s AND version = %s AND ledger = %s ORDER BY parked_at
+    SELECT stream, position FROM parked_streams
+    WHERE (projection, version, ledger) = (%s, %s, %s)
 """
+NEXT = "SELECT recorded_at FROM events WHERE ledger = %s AND ledger_position = %s"
 # An append is one recorded_at; a batch covers it when it ends at or after the append's last event.
 LAG = """
 WITH appends AS (
@@ -108,32 +65,89 @@ SELECT count(*) AS appends,
 """
 
 
-def active(connection: Connection[TupleRow]) -> Mapping[str, ReadModel]:
-    """The active read models by projection."""
-    with connection.cursor(row_factory=class_row(ReadModel)) as cursor:
-        return {model.projection: model for model in cursor.execute(ACTIVE)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a read model that keeps its own position says: 0 and no instant before any event."""
+
+    position: int = 0
+    recorded_at: datetime | None = None
 
 
-def standing(connection: Connection[TupleRow], model: ReadModel, ledger: str) -> Standing:
-    """Where a read model stands in a ledger."""
-    with connection.cursor(row_factory=class_row(Standing)) as cursor:
-        found = cursor.execute(STANDING, (model.projection, model.version, ledger)).fetchone()
-    return found or Standing()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelStanding:
+    """One read model of one ledger.
+
+    `waiting_since`: when the oldest event that it does not show was recorded; None without one.
+    """
+
+    model: ReadModel
+    position: int
+    recorded_at: datetime | None
+    waiting_since: datetime | None
+    parked_streams: int
 
 
-def head(connection: Connection[TupleRow], ledger: str) -> Head | None:
-    """The ledger's head; None when this tenant has no such ledger."""
-    with connection.cursor(row_factory=class_row(Head)) as cursor:
-        return cursor.execute(HEAD, (ledger,)).fetchone()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerStanding:
+    """A ledger's head (`recorded_at` None: empty) and its active read models by name."""
+
+    position: int
+    recorded_at: datetime | None
+    models: Mapping[str, ModelStanding]
 
 
-def parked(connection: Connection[TupleRow], model: ReadModel, ledger: str) -> Sequence[ParkedCell]:
-    """The streams that the read model stopped following in a ledger, oldest first."""
-    with connection.cursor(row_factory=class_row(ParkedCell)) as cursor:
-        return cursor.execute(PARKED, (model.projection, model.version, ledger)).fetchall()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lag:
+    """Seconds from an append to its apply in the slowest read model, over `appends` appends."""
+
+    appends: int
+    p50_seconds: float | None
+    p99_seconds: float | None
+    max_seconds: float | None
+    unapplied: int
 
 
-def lag(connection: Connection[TupleRow], ledger: str, *, after: int, until: int) -> Lag:
+def ledger_standing(connection: Connection[Any], ledger: str) -> LedgerStanding | None:
+    """None when the tenant of this transaction has no such ledger."""
+    rows = connection.execute(STANDING, (ledger,), prepare=True).fetchall()
+    if not rows:
+        return None
+    position, recorded_at = rows[0][:2]
+    return LedgerStanding(
+        position=position,
+        recorded_at=recorded_at if position else None,
+        models={row[2]: _model(row) for row in rows if row[2] is not None},
+    )
+
+
+def _model(row: tuple[Any, ...]) -> ModelStanding:
+    name, version, store, places, position, recorded_at, waiting_since, parked = row[2:]
+    return ModelStanding(
+        model=ReadModel(name=name, version=version, store=store, places=places),
+        position=position,
+        recorded_at=recorded_at,
+        waiting_since=waiting_since,
+        parked_streams=parked,
+    )
+
+
+def parked_since(
+    connection: Connection[Any], standing: ModelStanding, ledger: str
+) -> Mapping[str, int]:
+    """The ledger position at which each parked stream stopped; its cells are as of before that."""
+    if not standing.parked_streams:
+        return {}
+    values = (standing.model.name, standing.model.version, ledger)
+    return dict(connection.execute(PARKED, values).fetchall())
+
+
+def next_recorded_at(connection: Connection[Any], ledger: str, position: int) -> datetime | None:
+    """When the event after this position was recorded; None at the head."""
+    row = connection.execute(NEXT, (ledger, position + 1)).fetchone()
+    return None if row is None else row[0]
+
+
+def lag(connection: Connection[Any], ledger: str, *, after: int, until: int) -> Lag:
     """The lag of the appends with ledger positions in (after, until]."""
     with connection.cursor(row_factory=class_row(Lag)) as cursor:
         values = {"ledger": ledger, "after": after, "until": until}
