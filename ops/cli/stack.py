@@ -38,6 +38,9 @@ def up(
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return when everything is ready.")
     ] = False,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Fill an empty ledger with a made-up business.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Start the embedded stack: PostgreSQL, Kafka, Redis, ClickHouse and Backstock's own roles.
@@ -59,12 +62,22 @@ def up(
     if detach:
         console = Console(stderr=True)
         state, seconds = start_detached(directory, console)
+        if sample:
+            _fill(state)
         show_ready(state, directory, seconds, as_json=as_json)
     else:
-        _run(directory, as_json=as_json)
+        _run(directory, sample=sample, as_json=as_json)
 
 
-def _run(directory: DataDirectory, *, as_json: bool) -> None:
+def _fill(state: StackState) -> None:
+    from ops.importers.sample import fill_if_empty
+
+    sent = fill_if_empty(state.facts["api"], state.facts["api_key"])
+    if sent:
+        Console(stderr=True).print(f"sample data: {sent:,} commands", highlight=False)
+
+
+def _run(directory: DataDirectory, *, sample: bool, as_json: bool) -> None:
     from ops.roles import composition
     from ops.stack.progress import LiveAnnouncer, PlainAnnouncer
     from ops.stack.supervisor import Supervisor
@@ -74,19 +87,23 @@ def _run(directory: DataDirectory, *, as_json: bool) -> None:
         signal.signal(number, lambda *_: stopping.set())
     whole = composition(Settings(data=directory.root))
     console = Console(stderr=True)
+
+    def on_ready(state: StackState) -> None:
+        show_ready(state, directory, as_json=as_json)
+        if sample:
+            # Beside the supervisor, which has parts to watch meanwhile.
+            threading.Thread(target=_fill, args=(state,), daemon=True).start()
+
     if not console.is_terminal:
-        announcer = PlainAnnouncer(console)
-        Supervisor(directory, whole, announcer, stopping).run(
-            lambda state: show_ready(state, directory, as_json=as_json)
-        )
+        Supervisor(directory, whole, PlainAnnouncer(console), stopping).run(on_ready)
         return
     with LiveAnnouncer(console) as live:
 
-        def on_ready(state: StackState) -> None:
+        def on_ready_live(state: StackState) -> None:
             live.settle()
-            show_ready(state, directory, as_json=as_json)
+            on_ready(state)
 
-        Supervisor(directory, whole, live, stopping).run(on_ready)
+        Supervisor(directory, whole, live, stopping).run(on_ready_live)
 
 
 def down(*, data: Data = None, as_json: AsJson = False) -> None:
