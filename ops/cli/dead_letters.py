@@ -39,13 +39,15 @@ def list_parked(*, data: Data = None, as_json: AsJson = False) -> None:
 
         backstock deadletters list
     """
-    from projections.catalogue import active_projections
+    from projections.queries.standing import active
 
     with _log_pool(data) as pool:
+        with pool.connection() as connection:
+            models = active(connection).values()
         found = [
             {
-                "projection": name,
-                "version": version,
+                "projection": model.projection,
+                "version": model.version,
                 "ledger": parked.ledger,
                 "stream": parked.stream,
                 "position": parked.position,
@@ -53,8 +55,8 @@ def list_parked(*, data: Data = None, as_json: AsJson = False) -> None:
                 "retry_requested": parked.retry_requested_at is not None,
                 "error": parked.error,
             }
-            for name, version in active_projections(pool)
-            for parked in ParkedStreams(pool, name, version).streams().values()
+            for model in models
+            for parked in ParkedStreams(pool, model.projection, model.version).streams().values()
         ]
     if as_json:
         print_json({"parked": found})

@@ -214,6 +214,10 @@ def show_ready(
     console = Console()
     console.print(f"Ready in {took:.1f} s. Data, logs and secrets: {directory.root}")
     console.print(table, markup=False, highlight=False)
+    if "api" in state.facts:
+        api = state.facts["api"]
+        text = f"Look at {api}/console (log in with the api_key) and at {api}/docs"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_report(report: dict[str, Any]) -> None:
