@@ -13,7 +13,7 @@ from eventlog.kafka.records import HeaderList
 from eventlog.kafka.topics import RECORD_BYTES_MAX
 from eventlog.projection import StoreUnavailableError
 
-CONFIRM_SECONDS_MAX: Final = 20.0
+CONFIRM_SECONDS_MAX: Final = 10.0
 QUEUE_RECORDS_MAX: Final = 100_000
 QUEUE_KILOBYTES_MAX: Final = 256 * 1024
 ROOM_PAUSE_SECONDS: Final = 0.05

@@ -1,6 +1,7 @@
 """The consumer loop on a real log: each event once, in order, whatever its source brings."""
 
 import random
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,9 @@ import pytest
 
 from eventlog import consumer
 from eventlog.consumer import Bounds
+from eventlog.kafka.publisher import Publisher
+from eventlog.kafka.records import encode
+from eventlog.kafka.topics import ensure_topic, events_topic
 from eventlog.leases import LeaseTakenError
 from eventlog.postgres.reader import PostgresReader
 from eventlog.projection import (
@@ -17,6 +21,7 @@ from eventlog.projection import (
     StaleCheckpointError,
     StoreUnavailableError,
 )
+from tests.kafka_reading import is_sound, positions
 from tests.log_running import (
     Place,
     Running,
@@ -27,7 +32,7 @@ from tests.log_running import (
 from tests.log_writing import SHARDS, LogWriter
 from tests.parts import Database
 from tests.sources import DeafSource, StoreSource
-from tests.tally import MAIN_SHARD, Tally, checkpoint, make_tally, tallied
+from tests.tally import EPOCH, MAIN_SHARD, Tally, checkpoint, make_tally, tallied
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +60,25 @@ def test_events_flow_from_the_append_through_kafka_into_the_projection(
     with psycopg.connect(postgres_database.admin) as admin:
         marks = admin.execute("SELECT ledger, tenant, position FROM projection_ledgers").fetchall()
     assert marks == [("acme/main", "acme", 1_040)]
+
+
+def test_records_that_kafka_has_several_times_are_applied_once(
+    place: Place, log_writer: LogWriter, postgres_database: Database
+) -> None:
+    log_writer.write_many(60)
+    stored = PostgresReader(log_writer.pool).read_shard(MAIN_SHARD, 0, 60)
+    topic = events_topic(place.prefix, SHARDS)
+    ensure_topic(place.bootstrap, topic, sleep=time.sleep)
+    publisher = Publisher(place.bootstrap, name="repeats")
+    for first, last in ((0, 30), (0, 30), (20, 50), (10, 60)):
+        publisher.send(topic.name, MAIN_SHARD, encode(stored[first:last], EPOCH))
+    publisher.confirm()
+    for _ in range(2):
+        with tally_running(place, bounds=Bounds(events_max=25)):
+            wait_until(lambda: checkpoint(postgres_database) >= 60)
+        log_writer.write("stock-A-1@WH")
+    assert is_sound(positions(place))
+    assert tallied(postgres_database) == list(range(1, 61))
 
 
 def test_a_consumer_goes_on_where_its_read_model_stands(

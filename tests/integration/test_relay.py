@@ -9,12 +9,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from eventlog.heads import HeadKey, microseconds, verify
 from eventlog.kafka.records import decode
 from eventlog.kafka.relay import ForkedTopicError
-from eventlog.kafka.tails import read_tails
 from eventlog.kafka.topics import (
     Topic,
     TopicMismatchError,
@@ -22,55 +20,17 @@ from eventlog.kafka.topics import (
     events_topic,
     heads_topic,
 )
-from eventlog.log import RecordedEvent
 from eventlog.postgres.heads import last_signed_head, ledger_head
 from eventlog.postgres.reader import PostgresReader
 from eventlog.projection import StoreUnavailableError
 from eventlog.shards import shard_of
+from tests.kafka_reading import cursor_of, delete_topic, last_published, positions, published
 from tests.log_running import Place, relay_running, wait_until
 from tests.log_writing import SHARDS, LogWriter
 from tests.parts import Database
 from tests.tally import EPOCH
 
 LEDGERS = ("acme/main", "acme/second", "globex/main")
-
-
-def published(place: Place, shard: int) -> list[RecordedEvent]:
-    """Every record of a shard's partition, from its beginning to its present end."""
-    consumer: Consumer = Consumer(
-        {"bootstrap.servers": place.bootstrap, "group.id": "t", "auto.offset.reset": "error"}
-    )
-    with closing(consumer):
-        low, high = consumer.get_watermark_offsets(TopicPartition(place.topic, shard), timeout=10)
-        if low == high:
-            return []
-        consumer.assign([TopicPartition(place.topic, shard, low)])
-        events: list[RecordedEvent] = []
-        while len(events) < high - low:
-            events += [decode(message, EPOCH) for message in consumer.consume(10_000, 1.0)]
-        return events
-
-
-def last_published(place: Place) -> int | None:
-    """Position of the last record of acme/main's shard, 0 when there is none, None: no topic."""
-    shard = shard_of("acme/main", SHARDS)
-    try:
-        last = read_tails(place.bootstrap, place.topic, [shard])[shard].last
-    except StoreUnavailableError:
-        return None
-    return 0 if last is None else last.shard_position
-
-
-def delete_topic(place: Place) -> None:
-    admin = AdminClient({"bootstrap.servers": place.bootstrap})
-    admin.delete_topics([place.topic])[place.topic].result(10)
-    wait_until(lambda: place.topic not in admin.list_topics(timeout=10).topics)
-
-
-def cursor_of(database: Database, shard: int) -> int:
-    with psycopg.connect(database.admin) as admin:
-        found = admin.execute("SELECT position FROM relay_cursors WHERE shard = %s", (shard,))
-        return int(found.fetchall()[0][0])
 
 
 def test_kafka_gets_exactly_what_the_store_has_in_its_order(
@@ -121,7 +81,7 @@ def test_a_lost_tail_is_published_again_from_the_first_missing(
         admin.execute("UPDATE relay_cursors SET position = 10 WHERE shard = %s", (shard,))
     with relay_running(place):
         wait_until(lambda: last_published(place) == 10)
-    assert [event.shard_position for event in published(place, shard)] == list(range(1, 11))
+    assert positions(place, shard) == list(range(1, 11))
 
 
 def test_a_topic_made_anew_is_filled_again_from_the_beginning(
@@ -134,7 +94,7 @@ def test_a_topic_made_anew_is_filled_again_from_the_beginning(
     delete_topic(place)
     with relay_running(place):
         wait_until(lambda: last_published(place) == 50)
-    assert [event.shard_position for event in published(place, shard)] == list(range(1, 51))
+    assert positions(place, shard) == list(range(1, 51))
 
 
 def test_a_cursor_behind_kafka_is_moved_forward_not_published_again(
@@ -150,7 +110,7 @@ def test_a_cursor_behind_kafka_is_moved_forward_not_published_again(
         wait_until(lambda: cursor_of(postgres_database, shard) == 20)
         log_writer.write("stock-A-1@WH")
         wait_until(lambda: last_published(place) == 21)
-    assert [event.shard_position for event in published(place, shard)] == list(range(1, 22))
+    assert positions(place, shard) == list(range(1, 22))
 
 
 def test_a_topic_with_another_history_is_refused(
@@ -218,8 +178,8 @@ def test_two_relays_share_the_shards_and_a_stopped_one_hands_over(
             )
         wait_until(lambda: first.progress and len(first.progress.shards) == SHARDS, 10)
     for shard in {shard_of(ledger, SHARDS) for ledger in LEDGERS}:
-        positions = [event.shard_position for event in published(place, shard)]
-        assert positions == list(range(1, len(positions) + 1))
+        found = positions(place, shard)
+        assert found == list(range(1, len(found) + 1))
 
 
 def test_the_head_of_a_ledger_that_moved_is_signed_in_topic_and_table(
