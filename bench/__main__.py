@@ -5,10 +5,14 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from bench import append_path, full_import
+from bench import append_path, full_import, log_path
 from bench.figures import Figure, write
 
-MEASUREMENTS = {"append_path": append_path.measure, "full_import": full_import.measure}
+MEASUREMENTS = {
+    "append_path": append_path.measure,
+    "log_path": log_path.measure,
+    "full_import": full_import.measure,
+}
 
 
 def main(names: list[str]) -> None:
