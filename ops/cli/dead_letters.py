@@ -39,14 +39,14 @@ def list_parked(*, data: Data = None, as_json: AsJson = False) -> None:
 
         backstock deadletters list
     """
-    from projections.queries.standing import active
+    from projections.catalogue import active
 
     with _log_pool(data) as pool:
         with pool.connection() as connection:
             models = active(connection).values()
         found = [
             {
-                "projection": model.projection,
+                "projection": model.name,
                 "version": model.version,
                 "ledger": parked.ledger,
                 "stream": parked.stream,
@@ -56,7 +56,7 @@ def list_parked(*, data: Data = None, as_json: AsJson = False) -> None:
                 "error": parked.error,
             }
             for model in models
-            for parked in ParkedStreams(pool, model.projection, model.version).streams().values()
+            for parked in ParkedStreams(pool, model.name, model.version).streams().values()
         ]
     if as_json:
         print_json({"parked": found})
