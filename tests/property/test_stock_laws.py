@@ -366,4 +366,5 @@ class Ledger(RuleBasedStateMachine):
 
 
 TestLedger = Ledger.TestCase
-TestLedger.settings = settings(stateful_step_count=40)
+# Commands are cheap and their combinations many: more examples than other properties need.
+TestLedger.settings = settings(max_examples=4 * settings().max_examples, stateful_step_count=50)

@@ -7,6 +7,7 @@ import pytest
 from domain.events import Event, StockEvent
 from domain.fulfilment import place
 from domain.fulfilment import ship as ship_order
+from domain.order import LineState, Order
 from domain.order import evolve as evolve_order
 from domain.promises import ship
 from domain.refusals import CountExists, Refusal
@@ -16,9 +17,12 @@ from domain.stock_facts import accept_return, adjust, count, receive
 from domain.stock_history import HistoryNeededError, StaleHistoryError, StockHistory
 from domain.values import Facts
 from tests.builders import (
+    PLACE,
+    SKU,
     Dated,
     adjusted,
     at,
+    committed,
     counted,
     discrepancy,
     happened,
@@ -264,3 +268,20 @@ def test_a_history_is_the_same_whether_built_at_once_or_event_by_event() -> None
     assert grown == StockHistory().then(events)
     assert grown.on_hand_at(minute(0)) == 15
     assert grown.on_hand_at(minute(1)) == 10
+
+
+def test_with_history_both_lines_of_a_shipment_restate_a_forgotten_count() -> None:
+    facts = (*many_counts(), committed("o", 2, line=1), committed("o", 3, line=2))
+    known = shelf(*facts, remember=True)
+    lines = tuple(
+        LineState(line=line, sku=SKU, location=PLACE, quantity=quantity)
+        for line, quantity in ((1, 2), (2, 3))
+    )
+    order = Order(order_id="o", status="allocated", lines=lines)
+    decided = ship_order(order, "o", None, {known.stock.stream: known}, occasion(0, now=30))
+    assert happened(decided)[1:] == [
+        restated("c-1", 10, expected=8, delta=2, cause=1),
+        shipped_line("o", 2, line=1),
+        restated("c-1", 10, expected=5, delta=3, cause=3),
+        shipped_line("o", 3, line=2),
+    ]
