@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from uuid import UUID
@@ -53,10 +53,9 @@ class ClosedError(Exception):
 
 
 class _Ticket:
-    """One submit: its units that still wait, and its answers, in its own order, as they come."""
+    """One submit's answers, in its own order, as they come."""
 
     def __init__(self, count: int) -> None:
-        self.waiting: deque[Unit] = deque()
         self.done: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
         self._answers: list[Answer | None] = [None] * count
         self._open = count
@@ -75,15 +74,13 @@ class _Lane:
     def __init__(self, writer: ShardWriter) -> None:
         self.writer = writer
         self.committer: asyncio.Task[None] | None = None
-        self._turns: deque[_Ticket] = deque()
+        self._turns: deque[tuple[_Ticket, deque[Unit]]] = deque()
 
     def __bool__(self) -> bool:
         return bool(self._turns)
 
-    def put(self, unit: Unit, ticket: _Ticket) -> None:
-        if not ticket.waiting:
-            self._turns.append(ticket)
-        ticket.waiting.append(unit)
+    def put(self, ticket: _Ticket, units: Iterable[Unit]) -> None:
+        self._turns.append((ticket, deque(units)))
 
     def next_batch(self) -> list[tuple[Unit, _Ticket]]:
         """At least one unit, then as many as fit: one of each caller in turn, so that a bulk of
@@ -92,16 +89,16 @@ class _Lane:
         batch: list[tuple[Unit, _Ticket]] = []
         commands = events = 0
         while self._turns:
-            ticket = self._turns[0]
-            unit = ticket.waiting[0]
+            ticket, waiting = self._turns[0]
+            unit = waiting[0]
             commands += len(unit.pendings)
             events += unit.estimated_events
             if batch and (commands > BATCH_COMMANDS_MAX or events > BATCH_EVENTS_MAX):
                 break
-            batch.append((ticket.waiting.popleft(), ticket))
+            batch.append((waiting.popleft(), ticket))
             self._turns.popleft()
-            if ticket.waiting:
-                self._turns.append(ticket)
+            if waiting:
+                self._turns.append((ticket, waiting))
         return batch
 
 
@@ -151,9 +148,13 @@ class GroupCommit:
             self._queued_events -= sum(events)
             raise
         ticket = _Ticket(len(submissions))
+        by_shard: dict[int, list[Unit]] = {}
         for unit in units:
-            lane = self._lane(shard_of(unit.pendings[0].ledger, self._shards))
-            lane.put(unit, ticket)
+            shard = shard_of(unit.pendings[0].ledger, self._shards)
+            by_shard.setdefault(shard, []).append(unit)
+        for shard, its_units in by_shard.items():
+            lane = self._lane(shard)
+            lane.put(ticket, its_units)
             if lane.committer is None:
                 lane.committer = asyncio.create_task(self._commit(lane))
         return await ticket.done
