@@ -271,7 +271,8 @@ def test_a_history_is_the_same_whether_built_at_once_or_event_by_event() -> None
 
 
 def test_with_history_both_lines_of_a_shipment_restate_a_forgotten_count() -> None:
-    facts = (*many_counts(), committed("o", 2, line=1), committed("o", 3, line=2))
+    promised = (committed("o", 2, line=1), committed("o", 3, line=2))
+    facts: tuple[StockEvent | Dated, ...] = (*many_counts(), *promised)
     known = shelf(*facts, remember=True)
     lines = tuple(
         LineState(line=line, sku=SKU, location=PLACE, quantity=quantity)
