@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
+import clickhouse_connect
 import httpx2
+import redis
 import uvicorn
 
 from api.app import create_app
@@ -20,10 +22,17 @@ from api.authentication import SCOPES
 from api.client import Client
 from api.deps import ApiSettings, Deps
 from eventlog.log import RecordedEvent
-from eventlog.postgres.connections import Pool, open_log_pool
-from eventlog.postgres.reader import PostgresReader
+from eventlog.postgres.connections import Pool
+from eventlog.projection import Projection
 from ops.access import add_key, add_tenant
+from projections.availability.projection import Availability
+from projections.catalogue import ensure
+from projections.movements.projection import Movements
+from projections.movements.schema import prepare
+from projections.orders.projection import Orders
+from projections.stock_levels.projection import StockLevels
 from tests.parts import Database
+from tests.projection_side import Journal, drain, journal
 
 SECRET = b"a deployment's signing secret..."
 START_SECONDS_MAX = 20.0
@@ -32,13 +41,34 @@ _numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where an API process finds its stores; a worker's tests share them."""
+
+    database: Database
+    redis_url: str
+    redis_prefix: str
+    clickhouse_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """One API process (in a thread of this one) over one database."""
+    """One API process (in a thread of this one), and the projections of its store."""
 
     url: str
     deps: Deps
     database: Database
-    pool: Pool
+    log: Journal
+    projections: Sequence[Projection]
+
+    @property
+    def pool(self) -> Pool:
+        return self.log.pool
+
+    def project(self, ledger: str, *read_models: str) -> None:
+        """Let the read models (all, unless named) follow the log of the ledger's shard."""
+        for projection in self.projections:
+            if not read_models or projection.name in read_models:
+                drain(self.log, projection, self.log.shard(ledger))
 
     @contextmanager
     def business(self, *ledgers: str) -> Iterator[Business]:
@@ -77,8 +107,7 @@ class Business:
         return add_key(log, self.tenant, name="test", scopes=scopes).api_key
 
     def events(self, ledger: str = "main") -> list[RecordedEvent]:
-        reader = PostgresReader(self.process.pool)
-        return list(reader.read_ledger(f"{self.tenant}/{ledger}", 0, 1_000_000))
+        return list(self.process.log.reader.read_ledger(f"{self.tenant}/{ledger}", 0, 1_000_000))
 
     def stock_up(self, quantity: int, *, sku: str = SHELF["sku"]) -> str | None:
         """Register the item and the location, receive so many units; the token of it."""
@@ -89,6 +118,15 @@ class Business:
                 receive(quantity, key=f"stock-{sku}", sku=sku),
             ]
         )
+        assert all(each.accepted for each in bulk.results), bulk
+        return bulk.token
+
+    def project(self, *read_models: str) -> None:
+        self.process.project(f"{self.tenant}/main", *read_models)
+
+    def submit(self, *commands: Mapping[str, object]) -> str | None:
+        """Send commands that must all be accepted; the token of them."""
+        bulk = self.client().submit_bulk(commands)
         assert all(each.accepted for each in bulk.results), bulk
         return bulk.token
 
@@ -103,18 +141,45 @@ def receive(quantity: object = 1, *, key: str = "r-1", **changed: object) -> dic
 
 
 @contextmanager
-def api_process(database: Database) -> Iterator[Process]:
+def api_process(places: Places) -> Iterator[Process]:
     """One API process on a free port, until the end of the block."""
+    database = places.database
     with ExitStack() as opened:
-        pool = open_log_pool(database.log, size=2, name="test")
-        opened.callback(pool.close)
+        log = opened.enter_context(journal(database.log))
+        ensure(log.pool, redis_prefix=places.redis_prefix)
         deps = assemble(
-            Addresses(log_dsn=database.log, read_dsn=database.read),
+            Addresses(
+                log_dsn=database.log,
+                read_dsn=database.read,
+                redis_url=places.redis_url,
+                clickhouse_url=places.clickhouse_url,
+            ),
             ApiSettings(signing_secret=SECRET),
             clock=lambda: datetime.now(UTC),
         )
         url = opened.enter_context(served(deps))
-        yield Process(url=url, deps=deps, database=database, pool=pool)
+        projections = _projections(places, log, opened)
+        yield Process(url=url, deps=deps, database=database, log=log, projections=projections)
+
+
+def _projections(places: Places, log: Journal, opened: ExitStack) -> Sequence[Projection]:
+    redis_client = opened.enter_context(redis.Redis.from_url(places.redis_url))
+    clickhouse = clickhouse_connect.get_client(dsn=places.clickhouse_url)
+    opened.callback(clickhouse.close)
+    prepare(clickhouse)
+    identity = log.identity
+    return (
+        StockLevels(log.pool, epoch=identity.epoch),
+        Orders(log.pool, epoch=identity.epoch),
+        Availability(
+            redis_client,
+            log.pool,
+            redis_prefix=places.redis_prefix,
+            store_id=identity.store_id,
+            epoch=identity.epoch,
+        ),
+        Movements(clickhouse, log.pool, log.reader, epoch=identity.epoch),
+    )
 
 
 @contextmanager

@@ -139,7 +139,7 @@ def _wanted(body: bytes) -> _Lookup:
 
 def _found(view: View, keys: list[str]) -> dict[str, StoredAnswer]:
     connection: Connection[tuple[object, ...]] = view.connection
-    rows = connection.execute(ANSWERS, ([view.ask.ledger] * len(keys), keys))
+    rows = connection.execute(ANSWERS, (view.ask.ledger, keys))
     return {key: answer for (_, key), answer in stored_answers(rows).items()}
 
 

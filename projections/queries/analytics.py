@@ -59,9 +59,10 @@ DAILY_UNITS = f"""
 SELECT toDate(occurred_at) AS day,
        sum(greatest(on_hand_delta, 0)) AS units_in,
        sum(greatest(-on_hand_delta, 0)) AS units_out,
-       countIf(on_hand_delta != 0) AS movements
+       count() AS movements
   FROM {{movements:Identifier}}
- WHERE {OF_LEDGER} AND occurred_at >= {{first:Date}} AND occurred_at < {{last:Date}} + 1
+ WHERE {OF_LEDGER} AND on_hand_delta != 0
+   AND occurred_at >= {{first:Date}} AND occurred_at < {{last:Date}} + 1
    AND ({{sku:String}} = '' OR sku = {{sku:String}})
    AND ({{location:String}} = '' OR location = {{location:String}})
  GROUP BY day ORDER BY day

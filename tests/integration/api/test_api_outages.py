@@ -7,20 +7,12 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import psycopg
-import pytest
 from psycopg import sql
 
-from tests.api_world import Business, api_process, receive
+from tests.api_world import Business, Process, receive
 from tests.parts import Database
 
 BACK_SECONDS_MAX = 20.0
-
-
-@pytest.fixture
-def alone(postgres_database: Database) -> Iterator[Business]:
-    """A tenant of an API process with a database of its own, which may go down."""
-    with api_process(postgres_database) as process, process.business() as business:
-        yield business
 
 
 @contextmanager
@@ -39,8 +31,13 @@ def database_down(database: Database, server: str) -> Iterator[None]:
 
 
 def test_without_its_store_a_command_is_told_to_come_again_and_then_counts_once(
-    alone: Business, postgres_server: str
+    apart: Process, postgres_server: str
 ) -> None:
+    with apart.business() as alone:
+        _is_told_to_come_again(alone, postgres_server)
+
+
+def _is_told_to_come_again(alone: Business, postgres_server: str) -> None:
     alone.stock_up(1)
     http = alone.http()
     bulk = {"commands": [receive(5), receive(6, key="r-2")]}
