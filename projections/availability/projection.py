@@ -12,6 +12,7 @@ import redis
 import structlog
 
 from eventlog.checkpoints import advance_checkpoint
+from eventlog.crash_points import crash_point
 from eventlog.log import RecordedEvent
 from eventlog.postgres.connections import Pool
 from eventlog.projection import (
@@ -141,8 +142,8 @@ class Availability:
             "after": batch.after,
             "last": batch.last,
         }
-        with self._mirror.transaction() as connection:
-            connection.execute("SET LOCAL synchronous_commit TO off")
+        crash_point("availability.after_call")
+        with self._mirror.transaction(durable=False) as connection:
             connection.execute(FOLLOW, values)
             advance_checkpoint(connection, self.name, self.version, batch)
 

@@ -36,7 +36,7 @@ class StockLevels:
         levels = level_changes(batch.events)
         items = item_changes(batch.events)
         places = locations(batch.events)
-        with self._checkpoints.applying(batch) as connection, connection.pipeline():
+        with self._checkpoints.applying(batch) as connection:
             self._tables.write_levels(connection, levels)
             self._tables.write_items(connection, items)
             self._tables.write_locations(connection, places)

@@ -2,85 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 import pytest
-import redis
 
 from domain import events as facts
 from eventlog.projection import StoreUnavailableError
 from projections.availability import fold
-from projections.availability.keys import ShardKeys, place
-from projections.availability.projection import Availability
 from projections.availability.shard_store import DamagedError
-from projections.catalogue import ensure
 from tests.contracts.projection import ProjectionContract, whole
 from tests.happenings import START, item, item_described, year
 from tests.parts import Database
-from tests.projection_side import Journal, drain, journal, told_positions
+from tests.projection_side import drain, told_positions
+from tests.read_models import AvailabilityKeys, availability_keys
 
 LEDGER = "acme/main"
-
-
-@dataclass(kw_only=True)
-class AvailabilityKeys:
-    log: Journal
-    client: redis.Redis
-    redis_prefix: str
-
-    def process(self, store_id: UUID | None = None, epoch: int | None = None) -> Availability:
-        return Availability(
-            self.client,
-            self.log.pool,
-            redis_prefix=self.redis_prefix,
-            store_id=store_id or self.log.identity.store_id,
-            epoch=epoch or self.log.identity.epoch,
-        )
-
-    def data(self) -> object:
-        found: dict[bytes, list[Any]] = {}
-        for key in sorted(self.client.scan_iter(f"{self.redis_prefix}:*", count=1_000)):
-            kind = key.rpartition(b"}:")[2]
-            if kind == b"keys":
-                found[key] = sorted(self.client.smembers(key))
-            elif kind not in {b"checkpoint", b"ledgers", b"unparked"}:
-                found[key] = sorted(hash_at(self.client, key).items())
-        return found
-
-    def ledger_positions(self) -> Mapping[str, int]:
-        found = {}
-        for shard in range(self.log.identity.shards):
-            for ledger, mark in hash_at(self.client, self.keys(shard).ledgers).items():
-                found[ledger] = int(mark.split()[0])
-        assert told_positions(self.log, "availability") == found, "the mirror agrees"
-        return dict(sorted(found.items()))
-
-    def keys(self, shard: int) -> ShardKeys:
-        return ShardKeys(place(self.redis_prefix, 1), shard)
-
-    def free(self, sku: str, ledger: str = LEDGER) -> dict[str, str]:
-        key = self.keys(self.log.shard(ledger)).hash_of(ledger, sku)
-        return hash_at(self.client, key)
-
-
-def hash_at(client: redis.Redis, key: str | bytes) -> dict[str, str]:
-    found = cast("dict[bytes, bytes]", client.hgetall(key))
-    return {name.decode(): value.decode() for name, value in found.items()}
 
 
 @pytest.fixture(params=["redis_url", "redis62_url"])
 def read_model(
     request: pytest.FixtureRequest, postgres_database: Database, redis_prefix: str
 ) -> Iterator[AvailabilityKeys]:
-    client = redis.Redis.from_url(request.getfixturevalue(request.param))
-    with journal(postgres_database.log) as log, client:
-        ensure(log.pool, redis_prefix=redis_prefix)
-        yield AvailabilityKeys(log=log, client=client, redis_prefix=redis_prefix)
-        for key in client.scan_iter(f"{redis_prefix}:*", count=1_000):
-            client.delete(key)
+    url = request.getfixturevalue(request.param)
+    with availability_keys(postgres_database.log, url, redis_prefix) as found:
+        yield found
 
 
 @pytest.fixture
@@ -165,7 +112,7 @@ def test_flushed_while_idle_it_begins_again_by_itself(
     read_model: AvailabilityKeys, shard: int
 ) -> None:
     before = read_model.data()
-    wipe(read_model)
+    read_model.flush()
     assert read_model.process().checkpoint(shard).position == 0
     assert told_positions(read_model.log, "availability") == {}
     drain(read_model.log, read_model.process(), shard)
@@ -178,7 +125,7 @@ def test_flushed_in_the_middle_of_work_nothing_is_written_on_top(
     log, projection = read_model.log, read_model.process()
     end = projection.checkpoint(shard).position
     log.append_dated("acme/main", year(12, 60))
-    wipe(read_model)
+    read_model.flush()
     with pytest.raises(StoreUnavailableError, match="gone"):
         projection.apply(whole(log, projection, shard, end, end + 10))
     assert read_model.data() == {}
@@ -258,9 +205,3 @@ def test_a_damaged_hash_stops_the_projector_before_it_writes(
 def drain_from_nothing(read_model: AvailabilityKeys, shard: int) -> None:
     assert read_model.process().checkpoint(shard).position == 0
     drain(read_model.log, read_model.process(), shard)
-
-
-def wipe(read_model: AvailabilityKeys) -> None:
-    """As FLUSHALL does to a Redis of our own; this one is shared with other tests."""
-    for key in read_model.client.scan_iter(f"{read_model.redis_prefix}:*", count=1_000):
-        read_model.client.delete(key)

@@ -2,61 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import closing
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-import clickhouse_connect
 import pytest
-from clickhouse_connect.driver.client import Client
 
 from domain import events as facts
 from domain.quantities import deltas
 from eventlog.codec import decode
-from projections.catalogue import ensure
-from projections.movements.projection import Movements
-from projections.movements.schema import MOVEMENTS, prepare
+from projections.movements.schema import MOVEMENTS
 from tests.contracts.projection import ProjectionContract, whole
 from tests.happenings import START, item, item_described, year
 from tests.parts import Database
-from tests.projection_side import Journal, drain, journal, told_positions
+from tests.projection_side import drain, told_positions
+from tests.read_models import MovementRows, movement_rows
 
 LEDGER = "acme/main"
-ORDERS = {
-    "movements_v1": "SELECT * FROM movements_v1 ORDER BY ledger, position",
-    "items_v1": "SELECT * FROM items_v1 FINAL ORDER BY ledger, sku",
-    "locations_v1": "SELECT * FROM locations_v1 FINAL ORDER BY ledger, location",
-}
-
-
-@dataclass(kw_only=True)
-class MovementRows:
-    log: Journal
-    client: Client
-
-    def process(self) -> Movements:
-        return Movements(self.client, self.log.pool, self.log.reader, epoch=self.log.identity.epoch)
-
-    def data(self) -> object:
-        return {table: found for table in ORDERS if (found := self.rows(table))}
-
-    def rows(self, table: str) -> list[dict[str, Any]]:
-        return list(self.client.query(ORDERS[table]).named_results())
-
-    def ledger_positions(self) -> Mapping[str, int]:
-        return told_positions(self.log, "movements")
 
 
 @pytest.fixture
 def read_model(postgres_database: Database, clickhouse_url: str) -> Iterator[MovementRows]:
-    client = clickhouse_connect.get_client(dsn=clickhouse_url, tz_mode="aware")
-    with journal(postgres_database.log) as log, closing(client):
-        ensure(log.pool, redis_prefix="unused")
-        prepare(client)
-        prepare(client)
-        yield MovementRows(log=log, client=client)
+    with movement_rows(postgres_database.log, clickhouse_url) as found:
+        yield found
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -15,12 +15,11 @@ from domain.events import Event
 from domain.quantities import deltas
 from domain.streams import stock_stream
 from eventlog.codec import decode
-from projections.catalogue import ensure
-from projections.stock_levels.projection import StockLevels
 from tests.contracts.projection import ProjectionContract
 from tests.happenings import START, item, item_described, year
 from tests.parts import Database
-from tests.projection_side import Journal, drain, journal, table_rows, told_positions
+from tests.projection_side import drain, table_rows
+from tests.read_models import StockLevelRows, stock_level_rows
 
 TABLES = ("stock_levels_v1", "items_v1", "locations_v1")
 LEDGER = "acme/main"
@@ -28,29 +27,16 @@ STOCK: dict[str, Any] = {"sku": "A", "location": "WH"}
 QUANTITIES = ("on_hand", "reserved", "committed", "picked", "held")
 
 
-@dataclass(kw_only=True)
-class StockLevelRows:
-    log: Journal
-
-    def process(self) -> StockLevels:
-        return StockLevels(self.log.pool, epoch=self.log.identity.epoch)
-
-    def data(self) -> object:
-        return {table: found for table in TABLES if (found := table_rows(self.log, table))}
-
-    def ledger_positions(self) -> Mapping[str, int]:
-        return told_positions(self.log, "stock_levels")
-
-    def fold(self, *events: Event) -> None:
-        self.log.append(self.log.ledger("main"), *events)
-        drain(self.log, self.process(), self.log.shard(LEDGER), batch=3)
-
-
 @pytest.fixture
 def read_model(postgres_database: Database) -> Iterator[StockLevelRows]:
-    with journal(postgres_database.log) as log:
-        ensure(log.pool, redis_prefix="unused")
-        yield StockLevelRows(log=log)
+    with stock_level_rows(postgres_database.log) as found:
+        yield found
+
+
+def fold(read_model: StockLevelRows, *events: Event) -> None:
+    log = read_model.log
+    log.append(log.ledger("main"), *events)
+    drain(log, read_model.process(), log.shard(LEDGER), batch=3)
 
 
 class TestStockLevels(ProjectionContract):
@@ -80,7 +66,8 @@ def test_every_quantity_is_the_sum_of_what_its_events_moved(read_model: StockLev
 
 
 def test_a_shortfall_is_the_figure_last_stated(read_model: StockLevelRows) -> None:
-    read_model.fold(
+    fold(
+        read_model,
         facts.StockReceived(**STOCK, quantity=5),
         facts.ShortfallStated(**STOCK, uncovered=9),
         facts.ShortfallStated(**STOCK, uncovered=4),
@@ -89,7 +76,7 @@ def test_a_shortfall_is_the_figure_last_stated(read_model: StockLevelRows) -> No
     )
     shortfalls = {row["sku"]: row["shortfall"] for row in table_rows(read_model.log, TABLES[0])}
     assert shortfalls == {"A": 4, "B": 0}
-    read_model.fold(facts.ShortfallStated(**STOCK, uncovered=0))
+    fold(read_model, facts.ShortfallStated(**STOCK, uncovered=0))
     assert table_rows(read_model.log, TABLES[0])[0]["shortfall"] == 0
 
 
@@ -105,7 +92,8 @@ def test_the_last_count_is_the_latest_instant_counted(read_model: StockLevelRows
 
 
 def test_an_item_keeps_its_status_when_it_is_described(read_model: StockLevelRows) -> None:
-    read_model.fold(
+    fold(
+        read_model,
         item("A", media_urls=("https://a/1.png", 'https://a/"2",\\.png'), attributes={"k": "ü"}),
         item("B"),
         facts.ItemDiscontinued(sku="A"),
@@ -121,8 +109,8 @@ def test_an_item_keeps_its_status_when_it_is_described(read_model: StockLevelRow
 
 def test_what_an_item_says_arrives_as_it_was_written(read_model: StockLevelRows) -> None:
     strange = 'quote " backslash \\ comma , brace } newline \n NULL'
-    read_model.fold(
-        item("A", name=strange, media_urls=(strange, ""), attributes={strange: strange})
+    fold(
+        read_model, item("A", name=strange, media_urls=(strange, ""), attributes={strange: strange})
     )
     (row,) = table_rows(read_model.log, "items_v1")
     assert (row["name"], row["media_urls"], row["attributes"]) == (
@@ -134,7 +122,8 @@ def test_what_an_item_says_arrives_as_it_was_written(read_model: StockLevelRows)
 
 def test_a_sku_that_needs_quoting_is_no_other_sku(read_model: StockLevelRows) -> None:
     strange = ['a"b', "a\\b", "NULL", "{a,b}", "a b", "é"]
-    read_model.fold(
+    fold(
+        read_model,
         *(facts.StockReceived(sku=sku, location=sku, quantity=1) for sku in strange),
         *(facts.ShortfallStated(sku=sku, location=sku, uncovered=2) for sku in strange),
     )
