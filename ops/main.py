@@ -6,11 +6,11 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from ops.cli import access, dead_letters, importing, roles, stack
+from ops.cli import access, dead_letters, importing, roles, stack, verifying
 from ops.stack.errors import StackError
 
 # Each module of a command group adds its commands to the one application.
-GROUPS = (stack, roles, access, importing, dead_letters)
+GROUPS = (stack, roles, access, importing, dead_letters, verifying)
 FAILED = 1
 WRONG_USE = 2
 

@@ -20,6 +20,7 @@ from replay.verify.rows import microseconds, pages
 
 SILENCE_SECONDS_MAX = 30.0
 MESSAGES_PER_POLL = 1_000
+POLL_SECONDS = 1.0
 TABLE, TOPIC = "table signed_heads", "the heads topic"
 HEADS = """
 SELECT ledger, position, chain_hash, recorded_at, key_id, signature FROM signed_heads
@@ -96,7 +97,7 @@ def in_kafka(bootstrap: str, topic: str) -> Iterator[SignedHead]:
         low, high = _bounds(consumer, topic)
         if high > low:
             consumer.assign([TopicPartition(topic, 0, low)])
-            yield from _read(consumer, topic, high)
+            yield from _read(consumer, topic, low, high)
     except KafkaException as error:
         raise HeadsUnreadableError(topic, error) from error
     finally:
@@ -116,23 +117,26 @@ def _bounds(consumer: Consumer, topic: str) -> tuple[int, int]:
     return bounds
 
 
-def _read(consumer: Consumer, topic: str, end: int) -> Iterator[SignedHead]:
+def _read(consumer: Consumer, topic: str, low: int, high: int) -> Iterator[SignedHead]:
     heard = time.monotonic()
-    offset = -1
-    while offset + 1 < end:
-        messages = consumer.consume(MESSAGES_PER_POLL, timeout=1.0)
+    following = low
+    while following < high:
+        # Waits until it has all of these, or for the whole time.
+        messages = consumer.consume(min(MESSAGES_PER_POLL, high - following), POLL_SECONDS)
         if messages:
             heard = time.monotonic()
         elif time.monotonic() > heard + SILENCE_SECONDS_MAX:
-            reason = f"nothing came after offset {offset} for {SILENCE_SECONDS_MAX:.0f} s"
+            reason = f"nothing came from offset {following} on for {SILENCE_SECONDS_MAX:.0f} s"
             raise HeadsUnreadableError(topic, reason)
         for message in messages:
             if (error := message.error()) is not None:
                 raise HeadsUnreadableError(topic, error)
-            offset = message.offset() or 0
+            offset = message.offset()
+            assert offset is not None, "what was consumed has its place"
+            following = offset + 1
             try:
                 yield _head_of(message.value() or b"")
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, TypeError, ValueError, msgspec.DecodeError) as error:
                 raise HeadsUnreadableError(topic, f"offset {offset} is no head: {error}") from error
 
 
