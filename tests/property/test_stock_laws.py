@@ -143,9 +143,7 @@ class Ledger(RuleBasedStateMachine):
         """With its history exactly when the stock asks for it."""
         stock = self.stocks[at]
         asked = stock.count_needs_history if counting else stock.needs_history
-        when = occasion.occurred_at
-        needed = asked(when) or (counting and stock.needs_history(when))
-        return self.remembering(at) if needed else self.shelf(at)
+        return self.remembering(at) if asked(occasion.occurred_at) else self.shelf(at)
 
     def record(self, decided: Facts | Refusal) -> None:
         assert not isinstance(decided, Refusal), decided.sentence()
