@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from ops.stack.child import Identity
 
 ROOT = Path(__file__).parents[2]
 COMMAND_SECONDS_MAX = 240
+END_SECONDS_MAX = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,7 @@ class Done:
 
     @property
     def json(self) -> dict[str, Any]:
+        assert self.stdout, self.stderr[-3000:]
         answer: dict[str, Any] = json.loads(self.stdout)
         return answer
 
@@ -86,6 +89,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     started = backstock("up", "--detach", "--data", str(data), "--json")
     assert started.code == 0, started.stderr
     yield Stack(data=data, facts=started.json)
-    supervisor = backstock("status", "--data", str(data), "--json").json["supervisor"]
+    status = backstock("status", "--data", str(data), "--json").json
     assert backstock("down", "--data", str(data)).code == 0
-    assert Identity.of(supervisor) is None
+    deadline = time.monotonic() + END_SECONDS_MAX
+    while Identity.of(status["supervisor"]) is not None:
+        assert time.monotonic() < deadline, "the supervisor outlives `backstock down`"
+        time.sleep(0.05)

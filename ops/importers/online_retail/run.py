@@ -103,7 +103,7 @@ class OnlineRetailImport:
         lag: Any = self._client.get(
             "/v1/read-models/lag", ledger=self._ledger, after=first - 1, until=last
         )
-        return float(lag["p99_seconds"])
+        return float(lag["lag"]["p99_seconds"])
 
     def _open(self, found: Survey, at: str) -> None:
         self._send([self._commands.location(at)], [])
