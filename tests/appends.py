@@ -28,7 +28,7 @@ from eventlog.shards import shard_of
 
 LEDGER = "acme/main"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-POOL_SIZE = 4
+POOL_SIZE = 8
 now = partial(datetime.now, UTC)
 Answers = Mapping[tuple[str, str], StoredAnswer]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import psycopg
 import pytest
 
 from eventlog.log import AppendUnknownError, LogUnavailableError
 from eventlog.postgres.answers import find_answers
-from tests.appends import LEDGER, Batch, Store, event, key_row, log
+from tests.appends import LEDGER, POOL_SIZE, Batch, Store, event, key_row, log
 from tests.parts import Database
 from tests.tcp_proxy import Proxy, proxy_to
 
@@ -45,7 +46,7 @@ def keyed(answer: bytes = b"the one answer") -> Batch:
 def test_a_lost_commit_reply_is_unknown_and_the_same_keys_tell_the_outcome(
     store: Store, proxy: Proxy
 ) -> None:
-    wanted = once(b"COMMIT")
+    wanted = once(b"COMMIT\x00")
     proxy.after = lambda chunk: hits(wanted, chunk)
     with pytest.raises(AppendUnknownError):
         store.appender.append(store.shard, keyed())
@@ -59,7 +60,7 @@ def test_a_lost_commit_reply_is_unknown_and_the_same_keys_tell_the_outcome(
 def test_a_commit_that_never_arrived_is_unknown_and_the_same_keys_tell_so(
     store: Store, proxy: Proxy
 ) -> None:
-    wanted = once(b"COMMIT")
+    wanted = once(b"COMMIT\x00")
     proxy.before = lambda chunk: hits(wanted, chunk)
     with pytest.raises(AppendUnknownError):
         store.appender.append(store.shard, keyed())
@@ -98,12 +99,15 @@ def test_connections_that_died_in_the_pool_cost_no_append(
     store: Store, postgres_database: Database
 ) -> None:
     store.append(event(version=1))
+    with ExitStack() as borrowed:  # more than an append tries, and all of them open
+        for _ in range(POOL_SIZE):
+            borrowed.enter_context(store.pool.connection())
     with psycopg.connect(postgres_database.admin, autocommit=True) as admin:
         ended = admin.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND usename = 'backstock_log'"
         )
-        assert ended.rowcount > 0
+        assert ended.rowcount == POOL_SIZE
     store.append(event(version=2))
     assert [each.ledger_position for each in store.all_events()] == [1, 2]
 
