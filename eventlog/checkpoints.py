@@ -21,10 +21,14 @@ SELECT %(projection)s, %(version)s, new.*
    SET position = excluded.position, recorded_at = excluded.recorded_at
  WHERE mark.position < excluded.position
 """
+# A rebuild applies again what was applied long ago: the first time is what lag is counted to.
 NOTE_APPLY = """
 INSERT INTO projection_applies (projection, version, shard, position, applied_at)
-VALUES (%(projection)s, %(version)s, %(shard)s, %(last)s, clock_timestamp())
-    ON CONFLICT DO NOTHING
+SELECT %(projection)s, %(version)s, %(shard)s, %(last)s, clock_timestamp()
+ WHERE NOT EXISTS (
+       SELECT FROM projection_applies
+        WHERE projection = %(projection)s AND version = %(version)s AND shard = %(shard)s
+          AND position >= %(last)s)
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -20,6 +21,17 @@ from eventlog.projection import Batch, BatchRejectedError, Checkpoint
 BOUNDED = "SET LOCAL idle_in_transaction_session_timeout TO '10s'"
 # Data and checkpoint are lost together or not at all, so that nobody need wait for the disk.
 LIGHT = "SET LOCAL synchronous_commit TO off"
+# Rows of projection_applies that stay, per shard; what is older is dropped once in so many applies.
+APPLIES_KEPT = 200_000
+APPLIES_PER_TRIM = 2_000
+TRIM = """
+DELETE FROM projection_applies
+ WHERE projection = %(projection)s AND version = %(version)s AND shard = %(shard)s
+   AND position <= (SELECT position FROM projection_applies
+                     WHERE projection = %(projection)s AND version = %(version)s
+                       AND shard = %(shard)s
+                     ORDER BY position DESC OFFSET %(kept)s LIMIT 1)
+"""
 LOCK = """
 SELECT position FROM projection_checkpoints
  WHERE projection = %(projection)s AND version = %(version)s
@@ -49,6 +61,7 @@ class Checkpoints:
         self.version = version
         self.epoch = epoch
         self._pool = pool
+        self._applies: Counter[int] = Counter()
 
     def ensure(self, shards: int) -> None:
         """Make the rows that are missing, at position 0."""
@@ -86,11 +99,24 @@ class Checkpoints:
         """
         try:
             with self.transaction(durable=False) as connection:
-                advance_checkpoint(connection, self.projection, self.version, batch)
+                self.advance(connection, batch)
                 yield connection
                 crash_point(f"{self.projection}.before_commit")
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             raise BatchRejectedError(batch, error) from error
+
+    def advance(self, connection: Connection[TupleRow], batch: Batch) -> None:
+        """Move the row over the batch in the transaction. Raises `StaleCheckpointError`."""
+        advance_checkpoint(connection, self.projection, self.version, batch)
+        self._applies[batch.shard] += 1
+        if self._applies[batch.shard] % APPLIES_PER_TRIM == 0:
+            values = {
+                "projection": self.projection,
+                "version": self.version,
+                "shard": batch.shard,
+                "kept": APPLIES_KEPT,
+            }
+            connection.execute(TRIM, values)
 
     def restart(
         self, connection: Connection[TupleRow], shard: int | None = None, position: int = 0

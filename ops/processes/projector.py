@@ -27,6 +27,7 @@ from ops.stores import Stores
 from projections.availability.projection import Availability
 from projections.movements.projection import Movements
 from projections.orders.projection import Orders
+from projections.pace import BOUNDS
 from projections.stock_levels.projection import StockLevels
 
 POOL_CONNECTIONS = 4
@@ -72,7 +73,7 @@ def run(stores: Stores, *, projection: str, name: str) -> None:
         )
         calm_collector()
         say_ready()
-        run_projection(made, surroundings, stop=stop)
+        run_projection(made, surroundings, stop=stop, bounds=BOUNDS[projection])
     finally:
         pool.close()
 

@@ -11,7 +11,6 @@ from uuid import UUID
 import redis
 import structlog
 
-from eventlog.checkpoints import advance_checkpoint
 from eventlog.crash_points import crash_point
 from eventlog.log import RecordedEvent
 from eventlog.postgres.connections import Pool
@@ -145,7 +144,7 @@ class Availability:
         crash_point("availability.after_call")
         with self._mirror.transaction(durable=False) as connection:
             connection.execute(FOLLOW, values)
-            advance_checkpoint(connection, self.name, self.version, batch)
+            self._mirror.advance(connection, batch)
 
     def _store(self, shard: int) -> ShardStore:
         store = self._stores.get(shard)

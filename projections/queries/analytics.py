@@ -67,6 +67,10 @@ SELECT toDate(occurred_at) AS day,
    AND ({{location:String}} = '' OR location = {{location:String}})
  GROUP BY day ORDER BY day
 """
+UNITS_SINCE = f"""
+SELECT sum(greatest(on_hand_delta, 0)), sum(greatest(-on_hand_delta, 0))
+  FROM {{movements:Identifier}} WHERE {OF_LEDGER} AND position > {{position:UInt64}}
+"""
 TOP_MOVERS = f"""
 SELECT m.sku, any(i.name) AS name, sum(m.quantity) AS units_shipped, count() AS shipments
   FROM (
@@ -132,6 +136,15 @@ def daily_units(
         DailyUnits(day=day, units_in=units_in, units_out=units_out, movements=movements)
         for day, units_in, units_out, movements in rows
     ]
+
+
+def units_since(
+    client: Client, places: Mapping[str, str], ledger: str, *, up_to: int, position: int
+) -> tuple[int, int]:
+    """Units that came in and went out in movements recorded after a position."""
+    values: dict[str, Any] = {"movements": places["movements"], "position": position}
+    ((units_in, units_out),) = select(client, UNITS_SINCE, ledger, up_to, values)
+    return units_in, units_out
 
 
 def top_movers(

@@ -57,6 +57,9 @@ SELECT charge_id, code, description, quantity, unit_price_micros, currency, orde
        occurred_at, position, recorded_at
   FROM {charges} WHERE ledger = %(ledger)s AND order_id = %(order_id)s ORDER BY charge_id
 """
+PLACED_SINCE = """
+SELECT count(*) FROM {orders} WHERE ledger = %(ledger)s AND placed_position > %(position)s
+"""
 
 
 def order(
@@ -100,6 +103,14 @@ def charges(
     values = {"ledger": ledger, "order_id": order_id}
     with connection.cursor(row_factory=class_row(Charge)) as cursor:
         return cursor.execute(_filled(CHARGES, places), values).fetchall()
+
+
+def placed_since(
+    connection: Connection[TupleRow], places: Mapping[str, str], ledger: str, position: int
+) -> int:
+    """How many orders were placed after a position."""
+    values = {"ledger": ledger, "position": position}
+    return int(connection.execute(_filled(PLACED_SINCE, places), values).fetchall()[0][0])
 
 
 def _orders(

@@ -34,6 +34,7 @@ PARKED = """
     SELECT stream, position FROM parked_streams
     WHERE (projection, version, ledger) = (%s, %s, %s)
 """
+LEDGERS = "SELECT ledger FROM ledgers ORDER BY ledger"
 NEXT = "SELECT recorded_at FROM events WHERE ledger = %s AND ledger_position = %s"
 # An append is one recorded_at; a batch covers it when it ends at or after the append's last event.
 LAG = """
@@ -152,3 +153,22 @@ def lag(connection: Connection[Any], ledger: str, *, after: int, until: int) -> 
     with connection.cursor(row_factory=class_row(Lag)) as cursor:
         values = {"ledger": ledger, "after": after, "until": until}
         return cursor.execute(LAG, values).fetchall()[0]
+
+
+def ledgers(connection: Connection[Any]) -> list[str]:
+    """The tenant's ledgers, by id."""
+    return [row[0] for row in connection.execute(LEDGERS)]
+
+
+def position_before(connection: Connection[Any], ledger: str, head: int, instant: datetime) -> int:
+    """The last position that was recorded before an instant; 0 when none was."""
+    # recorded_at never runs backwards in a ledger, so some twenty look-ups by key find it.
+    before, after = 0, head + 1
+    while after - before > 1:
+        middle = (before + after) // 2
+        recorded_at = next_recorded_at(connection, ledger, middle - 1)
+        if recorded_at is not None and recorded_at < instant:
+            before = middle
+        else:
+            after = middle
+    return before

@@ -11,6 +11,7 @@ from psycopg import Connection, sql
 from psycopg.rows import TupleRow, class_row
 
 SEARCH_WORDS_MAX = 8
+FOUND = "(sku ^@ %(search)s OR name ILIKE ALL (%(words)s))"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,21 @@ class StockTotals:
     stocks_short: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockSummary:
+    """An item and its units over all locations; `short` is its stated shortfall in sum."""
+
+    sku: str
+    name: str
+    status: str
+    reorder_point: int
+    locations: int
+    on_hand: int
+    promised: int
+    available: int
+    short: int
+
+
 ITEM_COLUMNS = """
 SELECT sku, name, description, category, media_urls, gtin, unit, tracking, reorder_point,
        safety_stock, backorder_limit, attributes, status, position, recorded_at
@@ -95,6 +111,17 @@ SELECT l.sku, l.location, l.on_hand, l.reserved, l.committed, l.picked, l.held,
            AS available_to_promise,
        l.shortfall, l.last_counted_at, l.position, l.recorded_at
   FROM {stock_levels} l LEFT JOIN {items} i USING (ledger, sku)
+"""
+SUMMARIES = """
+SELECT sku, name, status, reorder_point, locations, on_hand, promised,
+       on_hand - promised AS available, short
+  FROM {items} CROSS JOIN LATERAL (
+       SELECT count(*) AS locations,
+              coalesce(sum(l.on_hand), 0)::bigint AS on_hand,
+              coalesce(sum(l.reserved + l.committed + l.picked + l.held), 0)::bigint AS promised,
+              coalesce(sum(l.shortfall), 0)::bigint AS short
+         FROM {stock_levels} l WHERE l.ledger = {items}.ledger AND l.sku = {items}.sku
+  ) AS levels
 """
 TOTALS = """
 SELECT (SELECT count(*) FROM {items} WHERE ledger = %(ledger)s) AS items,
@@ -129,9 +156,8 @@ def items(
     conditions = ["ledger = %(ledger)s", "sku > %(after)s"]
     values: dict[str, Any] = {"ledger": ledger, "after": after or "", "limit": limit}
     if search:
-        conditions.append("(sku ^@ %(search)s OR name ILIKE ALL (%(words)s))")
-        words = [f"%{_escaped(word)}%" for word in search.split()[:SEARCH_WORDS_MAX]]
-        values |= {"search": search, "words": words}
+        conditions.append(FOUND)
+        values |= _search(search)
     if category:
         conditions.append("category = %(category)s")
         values["category"] = category
@@ -184,10 +210,34 @@ def levels(
         return cursor.execute(_filled(LEVELS + where, places), values).fetchall()
 
 
+def summaries(
+    connection: Connection[TupleRow],
+    places: Mapping[str, str],
+    ledger: str,
+    *,
+    search: str | None = None,
+    limit: int,
+) -> list[StockSummary]:
+    """The first items by SKU, found as `items` finds them."""
+    values: dict[str, Any] = {"ledger": ledger, "limit": limit}
+    found = ""
+    if search:
+        found = f" AND {FOUND}"
+        values |= _search(search)
+    statement = f"{SUMMARIES} WHERE ledger = %(ledger)s{found} ORDER BY sku LIMIT %(limit)s"
+    with connection.cursor(row_factory=class_row(StockSummary)) as cursor:
+        return cursor.execute(_filled(statement, places), values).fetchall()
+
+
 def totals(connection: Connection[TupleRow], places: Mapping[str, str], ledger: str) -> StockTotals:
     """Sums over the whole ledger."""
     with connection.cursor(row_factory=class_row(StockTotals)) as cursor:
         return cursor.execute(_filled(TOTALS, places), {"ledger": ledger}).fetchall()[0]
+
+
+def _search(search: str) -> dict[str, Any]:
+    words = [f"%{_escaped(word)}%" for word in search.split()[:SEARCH_WORDS_MAX]]
+    return {"search": search, "words": words}
 
 
 def _escaped(word: str) -> str:

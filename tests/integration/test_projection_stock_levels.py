@@ -142,3 +142,29 @@ def test_an_event_that_postgres_refuses_parks_its_stream_alone(read_model: Stock
     assert [row["sku"] for row in table_rows(log, TABLES[0])] == ["A", "C"]
     (letter,) = table_rows(log, "dead_letters")
     assert (letter["stream"], letter["ledger_position"]) == ("stock-B@WH", 2)
+
+
+def test_a_rebuild_does_not_change_when_a_batch_was_first_applied(
+    read_model: StockLevelRows,
+) -> None:
+    log = read_model.log
+    log.append_dated(log.ledger("main"), year(3, 300))
+    shard = log.shard(LEDGER)
+    drain(log, read_model.process(), shard, batch=100)
+    before = table_rows(log, "projection_applies")
+    read_model.process().rebuild()
+    drain(log, read_model.process(), shard, batch=70)
+    assert table_rows(log, "projection_applies") == before
+
+
+def test_only_so_many_applies_are_remembered(
+    read_model: StockLevelRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.postgres.APPLIES_KEPT", 4)
+    monkeypatch.setattr("projections.postgres.APPLIES_PER_TRIM", 5)
+    log = read_model.log
+    log.append_dated(log.ledger("main"), year(3, 120))
+    end = drain(log, read_model.process(), log.shard(LEDGER), batch=10)
+    kept = sorted(row["position"] for row in table_rows(log, "projection_applies"))
+    assert kept[-1] == end
+    assert 4 <= len(kept) < 4 + 5
