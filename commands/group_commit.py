@@ -7,6 +7,7 @@ this is one event loop's; what blocks runs in threads.
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -215,9 +216,10 @@ class GroupCommit:
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._threads, writer.write, units, share)
-        except Exception:
-            # A writer answers for its faults itself; should it not, nobody may wait for ever.
-            log.exception("writer_failed", units=len(units))
+        except Exception as error:  # noqa: BLE001 - nobody may wait for ever
+            # A writer answers for its faults itself, so this is a fault of ours.
+            trace = "".join(traceback.format_exception(error))
+            log.error("writer_failed", units=len(units), trace=trace)  # noqa: TRY400 - no locals
             return failed(units, Internal())
 
 

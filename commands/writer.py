@@ -8,6 +8,7 @@ anything else                   halve the batch until the culprit stands alone, 
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
 from threading import Event
 from time import monotonic
@@ -41,6 +42,7 @@ PLANS_MAX = 8  # Each further plan needs another writer to have changed what is 
 CULPRITS_MAX = 32  # More than these in one batch are no culprits: something else is wrong.
 IDLE_SECONDS_MAX = 1.0  # After a pause the memory may be far behind.
 
+RETRIED = (AppendUnknownError, LogGapError, LogUnavailableError, ShardBusyError)
 Answers = list[list[Answer]]
 
 
@@ -82,14 +84,16 @@ class ShardWriter:
                 answers += self._write_together(part)
             except NoAnswerError as error:
                 answers += failed(part, error.told)
-            except Exception:
+            except Exception as error:  # noqa: BLE001 - logged, and told to whom it concerns
                 if len(part) > 1 and culprits < CULPRITS_MAX:
                     half = len(part) // 2
                     parts += [part[half:], part[:half]]
                     continue
                 culprits += len(part)
                 keys = [unit.pendings[0].key for unit in part[:CULPRITS_MAX]]
-                log.exception("commands_failed", shard=self._shard, keys=keys)
+                # As text: a logger that adds local variables would print whole batches of commands.
+                trace = "".join(traceback.format_exception(error))
+                log.error("commands_failed", shard=self._shard, keys=keys, trace=trace)  # noqa: TRY400
                 answers += failed(part, Internal())
         if self._memory is not None:
             self._memory.trim(memory_weight_max)
@@ -101,8 +105,11 @@ class ShardWriter:
         while True:
             try:
                 return self._attempt(units)
-            except (AppendUnknownError, LogUnavailableError, ShardBusyError) as error:
+            except RETRIED as error:
                 unknown = unknown or isinstance(error, AppendUnknownError)
+                if isinstance(error, LogGapError):
+                    # Another store than remembered, an older one restored perhaps: read it afresh.
+                    self._memory = None
                 log.warning("append_retried", shard=self._shard, error=repr(error))
                 if monotonic() > deadline or self._stopping.wait(PAUSE_SECONDS):
                     raise NoAnswerError(_told(error, unknown=unknown)) from error
@@ -138,18 +145,19 @@ class ShardWriter:
             except StreamVersionConflict as error:
                 memory.forget((error.ledger, error.stream))
                 self._loader.load([(error.ledger, error.stream)], memory)
-            except LogGapError:
-                # The store is another one than remembered, an older one restored perhaps.
-                log.exception("memory_forgotten", shard=self._shard)
-                self._memory = None
-                raise
         return self._appender.append(self._shard, batch)
 
 
 def _told(error: Exception, *, unknown: bool) -> Refusal:
     if unknown:
         return OutcomeUnknown()
-    return Busy() if isinstance(error, ShardBusyError) else Unavailable()
+    match error:
+        case ShardBusyError():
+            return Busy()
+        case LogUnavailableError():
+            return Unavailable()
+        case _:
+            return Internal()
 
 
 def failed(units: Sequence[Unit], told: Refusal) -> Answers:

@@ -1,0 +1,204 @@
+"""What writers remember: nothing unsure, nothing beyond bounds, and only what the log would say."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from commands import group_commit
+from commands.folds import beginning, folded_all
+from domain.stock import Stock
+from eventlog.log import Appended, Appender, Decision
+from eventlog.postgres.append import PostgresAppender
+from eventlog.postgres.connections import open_log_pool
+from eventlog.postgres.reader import PostgresReader
+from eventlog.postgres.snapshots import PostgresSnapshots
+from tests.command_side import SKU, WriteSide, now, shelf, told, write_side
+from tests.parts import Database
+
+STOCK = f"stock-{SKU}@hall"
+KEY = ("acme/main", STOCK)
+
+
+def receive(key: str, quantity: int = 1, **more: Any) -> dict[str, Any]:
+    return {"type": "receive_stock", "key": key, **shelf(), "quantity": quantity, **more}
+
+
+def day(number: int) -> str:
+    return (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number)).isoformat()
+
+
+async def test_two_writers_in_turn_always_decide_at_the_head(postgres_database: Database) -> None:
+    async with write_side(postgres_database.log) as one, write_side(postgres_database.log) as other:
+        await one.stock_up(40)
+        for n in range(25):
+            answers = await asyncio.gather(
+                *(
+                    side.send(type="ship_stock", key=f"{name}-{n}", **shelf(), quantity=1)
+                    for name, side in (("one", one), ("other", other))
+                )
+            )
+            left = 40 - 2 * (n + 1)
+            outcomes = sorted(answer.outcome for answer in answers)
+            assert outcomes == (["accepted"] * 2 if left >= 0 else ["refused"] * 2)
+        last = folded_all(beginning(STOCK), PostgresReader(one.pool).read_stream(*KEY, 0)).state
+        assert isinstance(last, Stock)
+        assert last.on_hand == 0
+
+
+async def test_a_writer_that_remembers_almost_nothing_decides_the_same(
+    postgres_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "MEMORY_WEIGHT_MAX", 1)
+    async with write_side(postgres_database.log) as side:
+        for n in range(5):
+            await side.stock_up(3, sku=f"sku-{n}")
+        for n in range(20):
+            answer = await side.send(
+                type="ship_stock", key=f"s-{n}", **shelf(f"sku-{n % 5}"), quantity=1
+            )
+            assert answer.outcome == ("accepted" if n < 15 else "refused")
+
+
+class RollsBackOnce:
+    """The first append that decides ship commands is decided, and then fails before its commit."""
+
+    def __init__(self, appender: Appender) -> None:
+        self._appender = appender
+        self.failures_left = 0
+
+    def append(self, shard: int, decision: Decision) -> Appended:
+        if not self.failures_left:
+            return self._appender.append(shard, decision)
+        self.failures_left -= 1
+
+        class Decided(Exception):
+            pass
+
+        class Doomed:
+            ledgers, keys, catch_up = decision.ledgers, decision.keys, decision.catch_up
+            known_position = property(lambda _: decision.known_position)
+
+            def decide(self, *at_the_head: Any) -> Any:
+                decision.decide(*at_the_head)
+                raise Decided
+
+        return self._appender.append(shard, Doomed())
+
+
+async def test_an_attempt_that_was_rolled_back_leaves_no_trace_in_memory(
+    postgres_database: Database,
+) -> None:
+    pool = open_log_pool(postgres_database.log, size=4, name="failing")
+    appender = RollsBackOnce(PostgresAppender(pool, clock=now))
+    async with write_side(postgres_database.log, appender=appender) as side:
+        await side.stock_up(10)
+        appender.failures_left = 1
+        failed = await side.send(type="ship_stock", key="s", **shelf(), quantity=7)
+        assert (failed.outcome, failed.code) == ("failed", "internal")
+        shipped = await side.send(type="ship_stock", key="s", **shelf(), quantity=7)
+        assert (shipped.outcome, told(shipped)["result"]["on_hand"]) == ("accepted", 3)
+    pool.close()
+
+
+async def long_stream(side: WriteSide, events: int) -> None:
+    await side.stock_up(1)
+    answers = await side.send_all(*(receive(f"r-{n}") for n in range(events)))
+    assert {answer.outcome for answer in answers} == {"accepted"}
+
+
+async def test_long_streams_are_kept_folded_and_a_cold_writer_reads_little(
+    postgres_database: Database,
+) -> None:
+    async with write_side(postgres_database.log) as side:
+        await long_stream(side, 3_000)
+    read: list[int] = []
+
+    class CountingReader(PostgresReader):
+        def read_streams(self, wanted: Any) -> Any:
+            events = super().read_streams(wanted)
+            read.append(len(events))
+            return events
+
+    pool = open_log_pool(postgres_database.log, size=2, name="cold")
+    async with write_side(postgres_database.log, reader=CountingReader(pool)) as side:
+        kept = PostgresSnapshots(side.pool).load([KEY])[KEY]
+        assert kept.stream_version > 2_400
+        started = time.monotonic()
+        answer = await side.send(type="ship_stock", key="s", **shelf(), quantity=3_001)
+        assert time.monotonic() - started < 1
+        assert (answer.outcome, told(answer)["version"]) == ("accepted", 3_002)
+        assert sum(read) < 600
+    pool.close()
+
+
+async def test_a_snapshot_of_another_fold_is_passed_over(postgres_database: Database) -> None:
+    async with write_side(postgres_database.log) as side:
+        await long_stream(side, 600)
+    async with write_side(postgres_database.log) as side:
+        with side.pool.connection() as connection:
+            changed = connection.execute(
+                "UPDATE snapshots SET format = 'stock.0', state = '{}' WHERE stream = %s", (STOCK,)
+            )
+            assert changed.rowcount == 1
+        answer = await side.send(type="ship_stock", key="s", **shelf(), quantity=601)
+        assert told(answer)["result"]["on_hand"] == 0
+
+
+async def test_a_count_dated_before_known_movements_meets_the_stock_of_its_instant(
+    postgres_database: Database,
+) -> None:
+    count = {"type": "count_stock", **shelf()}
+    async with write_side(postgres_database.log) as side:
+        await side.stock_up(1)
+        await side.send_all(
+            receive("d1", 10, occurred_at=day(1)), receive("d5", 10, occurred_at=day(5))
+        )
+        # The receipt of `stock_up` is dated now, so on day 3 the ledger knows of 10.
+        answer = await side.send(key="c", count_id="c", counted=8, occurred_at=day(3), **count)
+        assert told(answer)["result"]["on_hand"] == 19
+        counted = [event for event in side.events() if event.type == "stock.counted.v1"]
+        assert b'"counted":8,"expected":10' in counted[0].data
+        # Late news of day 2: the counted quantity still stands, in the same batch as well.
+        late, later = await side.send_all(
+            receive("d2", 5, occurred_at=day(2)), receive("d2b", 1, occurred_at=day(2))
+        )
+        assert told(late)["result"]["on_hand"] == 19
+        assert told(later)["result"]["on_hand"] == 19
+
+
+async def test_the_past_beyond_memory_is_read_even_in_one_bulk(
+    postgres_database: Database,
+) -> None:
+    """More counts than the state remembers, then facts dated before all of them."""
+    async with (
+        write_side(postgres_database.log) as side,
+        write_side(postgres_database.log) as other,
+    ):
+        await side.stock_up(1)
+        counts = [
+            {
+                "type": "count_stock",
+                "key": f"c-{n}",
+                "count_id": f"c-{n}",
+                "counted": 5,
+                **shelf(),
+                "occurred_at": day(10 + n),
+            }
+            for n in range(20)
+        ]
+        answers = await side.send_all(*counts)
+        assert {answer.outcome for answer in answers} == {"accepted"}, answers
+        for writer in (side, other):
+            name = "side" if writer is side else "other"
+            late = await writer.send_all(
+                *(receive(f"{name}-{n}", 2, occurred_at=day(1)) for n in range(3))
+            )
+            assert [answer.outcome for answer in late] == ["accepted"] * 3
+        restated = [e.data for e in side.events() if e.type == "stock.count_restated.v1"]
+        assert len(restated) == 6
+        assert all(b'"count_id":"c-0"' in data for data in restated)
