@@ -1,7 +1,7 @@
 # Every target does its own set-up. Needs Python 3.11 or newer and a POSIX shell, nothing else.
 .POSIX:
 .SUFFIXES:
-.PHONY: help setup run test test-long lint fmt bench lock schemas clean
+.PHONY: help setup run test test-long lint fmt bench lock clean
 
 BIN = .venv/bin
 MADE = .venv/.made
@@ -63,9 +63,6 @@ lock: $(BIN)/uv ## Resolve the dependencies again (UPGRADE=--upgrade takes newer
 
 $(BIN)/uv:
 	@$(MAKE) setup
-
-schemas: setup ## Write the JSON schemas of the events to docs/events
-	$(BIN)/backstock schemas
 
 clean: ## Remove what set-up, checks and builds have made; never data in .backstock
 	rm -rf .venv dist build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
