@@ -15,7 +15,7 @@ from api.client import Client
 from ops.stack.child import Identity
 
 ROOT = Path(__file__).parents[2]
-COMMAND_SECONDS_MAX = 240
+COMMAND_SECONDS_MAX = 1_800
 END_SECONDS_MAX = 10.0
 
 
