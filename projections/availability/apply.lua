@@ -19,17 +19,21 @@ end
 -- A key of another type fails here, and not below.
 redis.call('HLEN', KEYS[2])
 redis.call('SCARD', KEYS[3])
-local writes = {}
+local writes, new = {}, {}
 for i, change in ipairs(changes) do
   local key = KEYS[4 + i]
-  local locations, row = {}, {}
+  local locations, row, known = {}, {}, false
   for location in pairs(change[1]) do
     locations[#locations + 1] = location
   end
   if #locations > 0 then
     local units = redis.call('HMGET', key, unpack(locations))
     for n, location in ipairs(locations) do
-      local before = units[n] and tonumber(units[n]) or (not units[n] and 0 or nil)
+      local before = 0
+      if units[n] then
+        known = true
+        before = tonumber(units[n])
+      end
       local after = before and before + change[1][location]
       if not after or after % 1 ~= 0 or math.abs(after) > UNITS_MAX then
         return {'damaged', key, location}
@@ -37,8 +41,11 @@ for i, change in ipairs(changes) do
       row[#row + 1] = location
       row[#row + 1] = string.format('%.0f', after)
     end
-  else
-    redis.call('HLEN', key)
+  end
+  if not known then
+    if redis.call('HLEN', key) == 0 then
+      new[#new + 1] = key
+    end
   end
   for setting, value in pairs(change[2]) do
     row[#row + 1] = setting
@@ -50,8 +57,8 @@ end
 for i, row in ipairs(writes) do
   redis.call('HSET', KEYS[4 + i], unpack(row))
 end
-if #writes > 0 then
-  redis.call('SADD', KEYS[3], unpack(KEYS, 5))
+if #new > 0 then
+  redis.call('SADD', KEYS[3], unpack(new))
 end
 for ledger, mark in pairs(marks) do
   redis.call('HSET', KEYS[2], ledger, mark)

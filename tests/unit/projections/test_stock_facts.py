@@ -93,7 +93,7 @@ def test_an_older_version_is_read_as_today_s(monkeypatch: pytest.MonkeyPatch) ->
     def quantity_was_units(old: Fields) -> Fields:
         return {"quantity": old.pop("units"), **old}
 
-    monkeypatch.setitem(STEPS, "stock.received.v0", quantity_was_units)  # type: ignore[arg-type]
+    monkeypatch.setitem(STEPS, "stock.received.v0", quantity_was_units)
     rule = _rule("stock.received.v0", "stock.received.v1")
     event = recorded("stock.received.v0", b'{"sku": "A", "location": "WH", "units": 4}')
     assert rule.move(read_stock(event, rule)) == (4, 0, 0, 0, 0)
