@@ -73,6 +73,7 @@ class ShardWriter:
         self._stopping = stopping
         self._memory: ShardMemory | None = None
         self._used_at = monotonic()
+        self._patience_seconds = PATIENCE_SECONDS
 
     def write(self, units: Sequence[Unit], memory_weight_max: int) -> Answers:
         """The answers of each unit's commands; a fault becomes the answer `failed`."""
@@ -100,11 +101,11 @@ class ShardWriter:
         return answers
 
     def _write_together(self, units: Sequence[Unit]) -> Answers:
-        deadline = monotonic() + PATIENCE_SECONDS
+        deadline = monotonic() + self._patience_seconds
         unknown = False
         while True:
             try:
-                return self._attempt(units)
+                answers = self._attempt(units)
             except RETRIED as error:
                 unknown = unknown or isinstance(error, AppendUnknownError)
                 if isinstance(error, LogGapError):
@@ -112,7 +113,12 @@ class ShardWriter:
                     self._memory = None
                 log.warning("append_retried", shard=self._shard, error=repr(error))
                 if monotonic() > deadline or self._stopping.wait(PAUSE_SECONDS):
+                    # Those who queued behind this batch have waited already.
+                    self._patience_seconds = 0.0
                     raise NoAnswerError(_told(error, unknown=unknown)) from error
+            else:
+                self._patience_seconds = PATIENCE_SECONDS
+                return answers
 
     def _attempt(self, units: Sequence[Unit]) -> Answers:
         memory = self._ready_memory()
