@@ -21,10 +21,13 @@ class ReadModel(Protocol):
         """Where its cells of this ledger stand."""
 
     def stops(self, ledger: str) -> Mapping[str, int]:
-        """Streams it no longer follows: the position of the first event that its cells lack."""
+        """Streams it no longer follows: the position from which on its cells lack their events."""
 
     def stop(self, row: EventRow, fold: LedgerFold) -> None:
-        """`row` is the first event that a stopped stream's cell lacks, and is not folded yet."""
+        """`row` is the first event that a stopped stream's cell lacks: keep what the cell shows.
+
+        It is not folded yet, and the read model stands behind it, not compared yet.
+        """
 
     def compare(self, fold: LedgerFold) -> None:
         """The fold stands at the read model's position in this ledger."""
@@ -54,9 +57,10 @@ class Following:
         self._ahead = sorted(ahead, key=lambda each: each[0], reverse=True)
         self._followers = list(followers)
         self._stops: dict[str, list[tuple[int, ReadModel]]] = {}
-        for _, model in ahead:
+        for reached, model in ahead:
             for stream, position in model.stops(fold.ledger).items():
-                self._stops.setdefault(stream, []).append((position, model))
+                if position <= reached:
+                    self._stops.setdefault(stream, []).append((position, model))
         self._compare_reached(0)
 
     def before(self, row: EventRow) -> None:

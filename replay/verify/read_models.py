@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -23,14 +23,10 @@ from replay.verify.rows import LedgerRow
 
 @dataclass(slots=True, kw_only=True)
 class Outside:
-    """What was read before the log's snapshot, which thereby has every event it can have shown.
-
-    `parked` is Postgres's word of still earlier.
-    """
+    """What was read before the log's snapshot, which thereby has every event it can have shown."""
 
     report: Report
     entries: Sequence[Entry]
-    parked: Mapping[tuple[str, int], Streams]
     availability: list[tuple[Entry, Availability]] = field(default_factory=list)
     movements: list[tuple[Entry, Client]] = field(default_factory=list)
     dimensions: list[Dimension] = field(default_factory=list)
@@ -49,12 +45,12 @@ class Outside:
         with psycopg.connect(postgres_dsn, autocommit=True) as connection:
             store = catalogue.identity(connection)
             entries = catalogue.active(connection)
-            parked = {entry.key: catalogue.parked(connection, entry) for entry in entries}
             marks = {entry.key: catalogue.checkpoints(connection, entry) for entry in entries}
             reached = {e.key: catalogue.ledger_positions(connection, e) for e in entries}
-        outside = cls(report=report, entries=entries, parked=parked)
+            # Last: what is not parked now and below those positions is shown.
+            parked = {entry.key: catalogue.parked(connection, entry) for entry in entries}
+        outside = cls(report=report, entries=entries)
         for entry in entries:
-            held_back = parked[entry.key]
             if entry.store == "redis":
                 redis_client = stack.enter_context(redis_pages.connect(redis_url))
                 model = Availability(
@@ -62,7 +58,6 @@ class Outside:
                     entry,
                     store,
                     mirror=marks[entry.key],
-                    parked=held_back,
                     law=law,
                 )
                 model.read()
@@ -71,7 +66,7 @@ class Outside:
                 client = clickhouse_model.connect(clickhouse_url)
                 stack.callback(client.close)
                 outside.movements.append((entry, client))
-                for each in dimensions(entry, reached[entry.key], held_back, law):
+                for each in dimensions(entry, reached[entry.key], parked[entry.key], law):
                     each.read(client)
                     outside.dimensions.append(each)
         return outside
@@ -112,8 +107,7 @@ class ReadModels:
                     PostgresModel.read(connection, entry, positions, parked, law)
                 )
             elif entry.store == "clickhouse":
-                lacking = {**outside.parked[entry.key], **parked}
-                rows = Movements(clients[entry.key], entry, positions, lacking, law)
+                rows = Movements(clients[entry.key], entry, positions, parked, law)
                 models.movements.append((entry, rows))
         models._availability(connection, marks)
         return models
@@ -145,11 +139,10 @@ class ReadModels:
 
     def _availability(self, connection: psycopg.Connection, marks: Marks) -> None:
         for entry, availability in self.outside.availability:
-            since = availability.unparked_since(catalogue.parked(connection, entry))
-            for ledger, stream in since:
+            for stream in availability.settle(catalogue.parked(connection, entry)):
                 self.report.notes.append(
-                    f"{entry.name}: stream {stream} of ledger {ledger} was un-parked while Redis"
-                    " was read: not compared, verify again"
+                    f"{entry.name}: stream {stream} was retried while Redis was read: not compared"
+                    " there, verify again"
                 )
             for page in availability.places():
                 marks.check(availability.name, {page.shard: page.mark}, page.positions)

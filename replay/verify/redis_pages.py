@@ -13,7 +13,7 @@ from typing import Any
 import redis
 
 from replay.verify.catalogue import Entry, Identity, ShardMark, Streams
-from replay.verify.redis_model import Fields, Page, Presence
+from replay.verify.redis_model import Fields, Page, Presence, of_stream
 from replay.verify.report import LawResult
 
 PAGE_KEYS = 500
@@ -39,8 +39,8 @@ def connect(url: str) -> redis.Redis:
 
 
 class Availability:
-    """Reads the pages; to be called before the log's snapshot is taken, which then has all their
-    events. `mirror` and `parked` are Postgres's word of still earlier.
+    """Reads the pages before the log's snapshot is taken, which then has all their events, and
+    settles after it what they show of parked streams. `mirror` is Postgres's word of still earlier.
     """
 
     def __init__(
@@ -50,7 +50,6 @@ class Availability:
         store: Identity,
         *,
         mirror: Mapping[int, ShardMark],
-        parked: Streams,
         law: LawResult,
     ) -> None:
         self._client: Any = client
@@ -59,9 +58,7 @@ class Availability:
         self.name = f"hash {self._prefix}:* in Redis"
         self._store = store
         self._mirror = mirror
-        self._parked = parked
         self._law = law
-        self.unsettled: set[tuple[str, str]] = set()
         self.pages: list[Page] = []
         self.presences: list[Presence] = []
 
@@ -71,14 +68,22 @@ class Availability:
             self._shard(shard)
         self._strays()
 
-    def unparked_since(self, parked: Streams) -> list[tuple[str, str]]:
-        """Streams that were un-parked while the pages were read: no telling what they show.
+    def settle(self, parked: Streams) -> list[str]:
+        """Tell each page where its parked streams stop. Returns the streams (`ledger|stream`) that
+        a retry has moved since a page was read: there is no telling what that page shows of them.
 
         `parked`: as of the log's snapshot.
         """
-        gone = sorted(self._parked.keys() - parked.keys())
-        self.unsettled.update(gone)
-        return gone
+        moved: set[str] = set()
+        for shard in range(self._store.shards):
+            now: Fields = self._client.hgetall(f"{self._prefix}:{{{shard}}}:unparked")
+            for page in self.pages:
+                if page.shard == shard:
+                    page.settle(parked, now)
+                    moved |= page.unsettled
+        for presence in self.presences:
+            presence.excused = {(ledger, of_stream(stream)[0]) for ledger, stream in parked}
+        return sorted(moved)
 
     def _shard(self, shard: int) -> None:
         tag = f"{self._prefix}:{{{shard}}}"
@@ -98,7 +103,6 @@ class Availability:
             shard=shard,
             positions=head.positions,
             skus=skus,
-            parked=head.parked,
         )
         self.presences.append(presence)
 
@@ -120,17 +124,8 @@ class Availability:
             mark=mark,
             positions={ledger: int(told.split()[0]) for ledger, told in ledgers.items()},
             hashes=by_ledger,
-            parked=self._stops(unparked),
-            unsettled=self.unsettled,
+            unparked=unparked,
         )
-
-    def _stops(self, unparked: Fields) -> dict[str, dict[str, int]]:
-        """How far each parked stream is shown, which a retry may have taken further by now."""
-        stops: dict[str, dict[str, int]] = {}
-        for (ledger, stream), park in self._parked.items():
-            applied = int(unparked.get(f"{ledger}|{stream}", 0))
-            stops.setdefault(ledger, {})[stream] = max(park.position, applied + 1)
-        return stops
 
     def _is_ours(self, shard: int, head: Page) -> bool:
         self._law.checked += 1
