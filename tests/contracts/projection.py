@@ -237,7 +237,7 @@ class ProjectionContract:
         refusing = Refusing(projection, stream[0])
         read_model.process().rebuild()
         drain(log, refusing, shard)
-        for part in (stream[:1], stream, stream[-1:], stream):
+        for part in (stream[:1], stream, stream, stream[-1:]):
             projection.apply_parked(part)
         assert read_model.data() == before
 

@@ -170,6 +170,18 @@ def test_keys_of_another_life_of_the_store_are_not_built_upon(
     assert read_model.data() == before
 
 
+def test_a_projector_of_another_life_writes_nothing_though_it_stands_where_we_do(
+    read_model: AvailabilityKeys, shard: int
+) -> None:
+    log, zombie = read_model.log, read_model.process(epoch=7)
+    end = read_model.process().checkpoint(shard).position
+    log.append_dated("acme/main", year(12, 30))
+    before = read_model.data()
+    with pytest.raises(StoreUnavailableError, match="gone"):
+        zombie.apply(whole(log, zombie, shard, end, end + 10))
+    assert read_model.data() == before
+
+
 def test_two_that_empty_a_shard_at_once_do_not_drop_what_is_new(
     read_model: AvailabilityKeys, shard: int
 ) -> None:
