@@ -114,7 +114,7 @@ class OnceCheck:
     def _next(self) -> None:
         """On to the next key row that names events; those that name none come last."""
         before = self._key
-        if before is not None and not self._met:
+        if before is not None and (not self._met or self._covers[1] > self._position):
             self._law.differ(
                 where=self._where(before),
                 expected=f"events at positions {before.first_position} to {before.last_position}",

@@ -1,0 +1,92 @@
+"""The verifier's own words for events are those of the domain: neither may learn a fact alone."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields
+
+import msgspec
+import pytest
+
+from domain import events as facts
+from domain import stock as domain_stock
+from domain.quantities import deltas
+from eventlog.codec import EVENT_TYPES, encode
+from replay.verify.ledger import KNOWN_TYPES
+from replay.verify.shapes import CHARGE, ITEM, LOCATION
+from replay.verify.stock import MOVES, Stock
+from tests.happenings import stream_of, year
+
+HAPPENED = [(event, at) for seed in (1, 2) for event, at in year(seed, 500)]
+STOCK = [(event, at) for event, at in HAPPENED if isinstance(event, facts.StockEvent)]
+
+
+def test_each_stored_type_can_be_folded() -> None:
+    assert set(EVENT_TYPES) == KNOWN_TYPES
+
+
+def test_each_stock_event_moves_what_the_domain_says() -> None:
+    seen = set()
+    for event, _ in STOCK:
+        kind, data = encode(event)
+        seen.add(kind)
+        moved = deltas(event)
+        found = MOVES[kind](msgspec.json.decode(data))
+        assert found == (moved.on_hand, moved.reserved, moved.committed, moved.held), event
+        assert moved.picked == 0
+    assert seen == set(MOVES)
+
+
+def test_a_stock_is_what_the_domain_folds_it_to() -> None:
+    ours: dict[str, Stock] = {}
+    theirs: dict[str, domain_stock.Stock] = {}
+    for event, at in STOCK:
+        name = stream_of(event)
+        kind, data = encode(event)
+        stock = ours.setdefault(name, Stock(event.sku, event.location, name))
+        stock.apply(kind, msgspec.json.decode(data), at)
+        before = theirs.get(name, domain_stock.Stock(sku=event.sku, location=event.location))
+        after = theirs[name] = domain_stock.evolve(before, event, at)
+        assert (stock.on_hand, stock.reserved, stock.committed, stock.held) == (
+            after.on_hand,
+            after.reserved,
+            after.committed,
+            after.held,
+        )
+        assert (stock.available, stock.uncovered) == (after.available, after.uncovered)
+        assert (stock.shortfall, stock.allowance) == (
+            after.uncovered_stated,
+            after.backorder_allowance,
+        )
+        assert [*stock.promises.values()] == [each.quantity for each in after.promises.values()]
+
+
+@pytest.mark.parametrize(
+    ("fact", "told"),
+    [
+        (facts.ItemRegistered, ITEM),
+        (facts.ItemDescribed, ITEM),
+        (facts.LocationRegistered, LOCATION),
+        (facts.ChargeRecorded, CHARGE),
+    ],
+)
+def test_a_field_that_was_left_out_has_the_default_of_its_event(
+    fact: type, told: dict[str, object]
+) -> None:
+    key = fields(fact)[0].name
+    for field in fields(fact):
+        if field.name == key:
+            continue
+        default = told[field.name]
+        if field.default is MISSING:
+            assert default in (None, {}), field.name
+        else:
+            assert default == (
+                list(field.default) if isinstance(field.default, tuple) else field.default
+            )
+    assert set(told) == {field.name for field in fields(fact)} - {key}
+
+
+def test_units_that_are_no_units_are_not_folded() -> None:
+    for quantity in (0, -1, 1.0, True, "1", None):
+        with pytest.raises((ValueError, TypeError)):
+            MOVES["stock.received.v1"]({"quantity": quantity})
