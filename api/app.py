@@ -66,5 +66,15 @@ def create_app(deps: Deps) -> FastAPI:
         operator_routes(deps.parts, deps.metrics, metrics_token=deps.settings.metrics_token)
     )
     app.include_router(problem_routes())
+    if deps.settings.console:
+        _mount_console(app, deps)
     app.openapi = openapi.describer(app)  # type: ignore[method-assign] # FastAPI's documented way
     return app
+
+
+def _mount_console(app: FastAPI, deps: Deps) -> None:
+    # Its library takes seconds to import and keeps state per process: only who serves it pays.
+    from api.console.figures import Figures  # noqa: PLC0415
+    from api.console.mount import mount_console  # noqa: PLC0415
+
+    mount_console(app, keys=deps.keys, figures=Figures(deps.read_side, clock=deps.clock))

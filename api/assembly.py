@@ -96,6 +96,7 @@ def assemble(
         )
         return Deps(
             settings=settings,
+            clock=clock,
             keys=KeyAuthentication(read_pool, monotonic=monotonic),
             write_side=write_side,
             read_side=ReadSide(

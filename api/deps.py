@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from api.authentication import KeyAuthentication
 from api.metrics import Metrics
@@ -16,11 +17,13 @@ from api.write_side import WriteSide
 class ApiSettings:
     """`signing_secret`: shared by every process of a deployment; tokens and cursors are signed.
 
-    `metrics_token`: who shows it may scrape `/metrics`; None: this machine may.
+    `metrics_token`: who shows it may scrape `/metrics`; None: this machine may. `console`: serve it
+    under /console; its pages are kept per process, so by one application only.
     """
 
     signing_secret: bytes
     metrics_token: str | None = None
+    console: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,7 @@ class Deps:
     """`close` is called once, after the last answer, and closes pools and clients."""
 
     settings: ApiSettings
+    clock: Callable[[], datetime]
     keys: KeyAuthentication
     write_side: WriteSide
     read_side: ReadSide

@@ -28,7 +28,7 @@ def run(stores: Stores, *, host: str, port: int) -> None:
             redis_url=stores.redis_url,
             clickhouse_url=stores.clickhouse_url,
         ),
-        ApiSettings(signing_secret=stores.api_signing_secret),
+        ApiSettings(signing_secret=stores.api_signing_secret, console=True),
         clock=lambda: datetime.now(UTC),
     )
     app = create_app(deps)

@@ -1,0 +1,1 @@
+"""The console: a read-only, live view of one tenant, for people."""
