@@ -152,6 +152,7 @@ async def orders(side: WriteSide) -> None:
             placed("o5", (mug, 900)),
             placed("o6", (mug, 1)),
             {"type": "cancel_order", "key": "x6", "order_id": "o6"},
+            placed("o7", (mug, 1), (lamp, 1), ship=True),
             {"type": "return_stock", "key": "r1", **mug, "quantity": 1, "order_id": "o1"},
             {
                 "type": "record_charge", "key": "f1", "charge_id": "f1", "code": "POST",
@@ -163,7 +164,7 @@ async def orders(side: WriteSide) -> None:
                 "quantity": 2, "unit_price_micros": -1, "currency": "GBP",
             },
         ],
-        *["accepted"] * 9, "refused", *["accepted"] * 5,
+        *["accepted"] * 9, "refused", *["accepted"] * 6,
     )  # fmt: skip
 
 
@@ -249,10 +250,10 @@ def _any_command(dice: random.Random, name: str) -> dict[str, Any]:
         case 6:
             return {"type": "return_stock", **command, "to": dice.choice(("stock", "damaged"))}
         case 7:
-            lines = [{"line": 1, **where, "quantity": units}]
+            lines = [{"line": n, **where, "quantity": n} for n in range(1, dice.choice((2, 4)))]
             return {
                 "type": "place_order", "key": command["key"], "order_id": f"b{name}",
-                "lines": lines,
+                "lines": lines, "ship": dice.random() < 0.3,
             }  # fmt: skip
         case _:
             earlier = dice.randrange(int(name.partition(".")[2]) + 1)

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import psycopg
 import pytest
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresDatastore
 from typer.testing import CliRunner
 
+from eventlog.kafka.publisher import Publisher
+from eventlog.kafka.topics import Topic, ensure_topic
 from eventlog.log import RecordedEvent
 from eventlog.parked import ParkedStreams
 from eventlog.postgres.recorder import LedgerRecorder
 from eventlog.projection import Projection
 from ops.main import app
+from ops.verification import NotVerifiedError
+from replay.verify.heads import HeadsUnreadableError
 from replay.verify.report import LAWS, Report
 from tests.contracts.projection import Refusing
 from tests.happenings import item
@@ -200,10 +206,11 @@ def test_events_of_the_eventsourcing_library_are_lawful(store: WholeStore) -> No
 
 
 def backstock_verify(
-    store: WholeStore, monkeypatch: pytest.MonkeyPatch, *arguments: str
+    store: WholeStore, monkeypatch: pytest.MonkeyPatch, *arguments: str, **others: str
 ) -> tuple[int, str]:
+    """Exit code and standard output; raises what the command raises."""
     places = store.places
-    for name, value in {
+    addresses = {
         "POSTGRES_DSN": store.database.admin,
         "POSTGRES_LOG_DSN": store.database.log,
         "KAFKA_BOOTSTRAP": places.bootstrap,
@@ -211,10 +218,13 @@ def backstock_verify(
         "REDIS_URL": places.redis_url,
         "REDIS_PREFIX": places.prefix,
         "CLICKHOUSE_URL": places.clickhouse_url,
-    }.items():
+    }
+    for name, value in (addresses | others).items():
         monkeypatch.setenv(f"BACKSTOCK_{name}", value)
     directory = str(places.keys.parent)
     done = CliRunner().invoke(app, ["verify", "--data", directory, *arguments])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
     return done.exit_code, done.stdout
 
 
@@ -239,3 +249,32 @@ def test_the_command_answers_with_exit_code_and_json(
     assert code == 1
     assert "First difference, by the law folds" in said
     assert f"{LAMP} at" in said
+
+
+def test_a_store_that_does_not_answer_proves_nothing(
+    store: WholeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, address in (
+        ("REDIS_URL", "redis://127.0.0.1:1/0"),
+        ("CLICKHOUSE_URL", "http://127.0.0.1:1/default"),
+        ("POSTGRES_LOG_DSN", "postgresql://nobody@127.0.0.1:1/nothing"),
+    ):
+        with pytest.raises(NotVerifiedError, match="nothing is proven"):
+            backstock_verify(store, monkeypatch, **{name: address})
+
+
+def test_a_heads_topic_with_something_else_in_it_proves_nothing(store: WholeStore) -> None:
+    topic = Topic(name=f"{store.places.prefix}.garbage.v1", partitions=1)
+    ensure_topic(store.places.bootstrap, topic, sleep=time.sleep)
+    publisher = Publisher(store.places.bootstrap, name="vandal")
+    publisher.send(topic.name, 0, [(b'{"ledger": 7}', "x", 0, [])])
+    publisher.confirm()
+    with pytest.raises(HeadsUnreadableError, match="offset 0 is no head"):
+        store.verify(heads_topic=topic.name)
+
+
+def test_a_database_that_is_no_store_proves_nothing(
+    store: WholeStore, postgres_server: str
+) -> None:
+    with pytest.raises(psycopg.Error):
+        store.verify(postgres_dsn=postgres_server)
