@@ -17,9 +17,11 @@ from typing import Self
 
 import pytest
 
+from eventlog import consumer
 from eventlog.consumer import Bounds, Surroundings, run_projection
 from eventlog.feed import EventSource
 from eventlog.heads import HeadKey
+from eventlog.kafka import relay
 from eventlog.kafka.cursors import RelayCursors
 from eventlog.kafka.head_signing import HeadSigner
 from eventlog.kafka.relay import RelayParts, run_relay
@@ -48,7 +50,7 @@ class Place:
     bootstrap: str
     prefix: str
     keys: str
-    lease_seconds: float = 2.0
+    lease_seconds: float = 1.5
 
     @property
     def topic(self) -> str:
@@ -189,9 +191,15 @@ def process(
 
 @pytest.fixture
 def place(
-    postgres_database: Database, kafka_bootstrap: str, kafka_prefix: str, tmp_path: Path
+    postgres_database: Database,
+    kafka_bootstrap: str,
+    kafka_prefix: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Place:
-    """A log of this test's own, with the Kafka topics it will have."""
+    """A log of this test's own, with the Kafka topics it will have; loops here look often."""
+    monkeypatch.setattr(consumer, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(relay, "LOOK_SECONDS", 0.1)
     return Place(
         dsn=postgres_database.log,
         bootstrap=kafka_bootstrap,

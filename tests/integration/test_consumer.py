@@ -125,7 +125,6 @@ def test_duplicates_gaps_and_disorder_never_reach_the_projection(
     seed: int,
 ) -> None:
     monkeypatch.setattr(consumer, "SILENCE_SECONDS_MAX", 0.1)
-    monkeypatch.setattr(consumer, "LOOK_SECONDS", 0.1)
     log_writer.write_many(700, batch=33)
     log_writer.write_many(300, batch=7, ledger="globex/main")
     mangled = StoreSource(PostgresReader(log_writer.pool), random.Random(seed))

@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from eventlog.heads import HeadKey, microseconds, verify
+from eventlog.kafka import topics
 from eventlog.kafka.records import decode
 from eventlog.kafka.relay import ForkedTopicError
 from eventlog.kafka.topics import (
@@ -155,8 +156,9 @@ def test_topics_keep_records_for_ever_and_take_any_time_they_are_given(place: Pl
         ensure_topic(place.bootstrap, finite, sleep=time.sleep)
 
 
-def test_a_broker_that_is_not_there_is_an_outage(place: Place) -> None:
-    nowhere = events_topic(place.prefix, 1)
+def test_a_broker_that_is_not_there_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "REQUEST_SECONDS_MAX", 0.5)
+    nowhere = events_topic("test", 1)
     with pytest.raises(StoreUnavailableError, match="Kafka"):
         ensure_topic("127.0.0.1:1", nowhere, sleep=time.sleep)
 
