@@ -69,12 +69,7 @@ def assemble(
             addresses.read_dsn, size=READ_CONNECTIONS_MAX, name=f"{NAME}-read"
         )
         opened.callback(read_pool.close)
-        redis_client = redis.Redis.from_url(
-            addresses.redis_url,
-            socket_connect_timeout=REDIS_SECONDS_MAX,
-            socket_timeout=REDIS_SECONDS_MAX,
-            max_connections=REDIS_CONNECTIONS_MAX,
-        )
+        redis_client = _redis(addresses.redis_url)
         opened.callback(redis_client.close)
         clickhouse = ClickHouse(addresses.clickhouse_url)
         opened.callback(clickhouse.close)
@@ -82,23 +77,23 @@ def assemble(
         metrics = Metrics()
         metrics.registry.register(StoreFigures(log_pool, clock=clock))
         positions = Positions(sealer=Sealer(settings.signing_secret), epoch=identity.epoch)
-        write_side = WriteSide(
-            group_commit=GroupCommit(
-                appender=MeasuredAppender(PostgresAppender(log_pool, clock=clock), metrics),
-                reader=PostgresReader(log_pool),
-                snapshots=PostgresSnapshots(log_pool),
-                shards=identity.shards,
-                new_id=new_id,
-            ),
-            subjects=Subjects(log_pool, monotonic=monotonic),
-            positions=positions,
-            metrics=metrics,
+        group_commit = GroupCommit(
+            appender=MeasuredAppender(PostgresAppender(log_pool, clock=clock), metrics),
+            reader=PostgresReader(log_pool),
+            snapshots=PostgresSnapshots(log_pool),
+            shards=identity.shards,
+            new_id=new_id,
         )
         return Deps(
             settings=settings,
             clock=clock,
             keys=KeyAuthentication(read_pool, monotonic=monotonic),
-            write_side=write_side,
+            write_side=WriteSide(
+                group_commit=group_commit,
+                subjects=Subjects(log_pool, monotonic=monotonic),
+                positions=positions,
+                metrics=metrics,
+            ),
             read_side=ReadSide(
                 read_pool,
                 availability=AvailabilityQueries(redis_client, shards=identity.shards),
@@ -107,14 +102,28 @@ def assemble(
                 clock=clock,
             ),
             metrics=metrics,
-            parts=(
-                PartCheck(name="postgres", required=True, check=partial(_ask, read_pool)),
-                PartCheck(name="redis", required=False, check=redis_client.ping),
-                PartCheck(name="clickhouse", required=False, check=clickhouse.check),
-                *checks,
-            ),
+            parts=(*_own_parts(read_pool, redis_client, clickhouse), *checks),
             close=opened.pop_all().close,
         )
+
+
+def _redis(url: str) -> redis.Redis:
+    return redis.Redis.from_url(
+        url,
+        socket_connect_timeout=REDIS_SECONDS_MAX,
+        socket_timeout=REDIS_SECONDS_MAX,
+        max_connections=REDIS_CONNECTIONS_MAX,
+    )
+
+
+def _own_parts(
+    read_pool: Pool, redis_client: redis.Redis, clickhouse: ClickHouse
+) -> tuple[PartCheck, ...]:
+    return (
+        PartCheck(name="postgres", required=True, check=partial(_ask, read_pool)),
+        PartCheck(name="redis", required=False, check=redis_client.ping),
+        PartCheck(name="clickhouse", required=False, check=clickhouse.check),
+    )
 
 
 def _ask(read_pool: Pool) -> None:

@@ -40,7 +40,12 @@ def analytics_routes(reads: ReadSide, authenticate: Authenticate) -> APIRouter:
     """Out of `movements`, in ClickHouse."""
     router = APIRouter(prefix="/v1/analytics", tags=["analytics"], responses=READ_PROBLEMS)
     asking = Security(reads.asking(authenticate, MODEL), scopes=[READ])
+    _add_sums(router, reads, asking)
+    _add_stock_at_last_price(router, reads, asking)
+    return router
 
+
+def _add_sums(router: APIRouter, reads: ReadSide, asking: object) -> None:
     @router.get("/daily-units", operation_id="read_daily_units", summary="Units in and out a day")
     def read_daily_units(
         ask: Annotated[Ask, asking],
@@ -85,6 +90,8 @@ def analytics_routes(reads: ReadSide, authenticate: Authenticate) -> APIRouter:
             stale = view.stale(MODEL, None)
             return TopMoversAnswer(as_of=view.as_of(MODEL), stale=stale, movers=movers)
 
+
+def _add_stock_at_last_price(router: APIRouter, reads: ReadSide, asking: object) -> None:
     @router.get(
         "/stock-at-last-price",
         operation_id="list_stock_at_last_price",
@@ -128,8 +135,6 @@ def analytics_routes(reads: ReadSide, authenticate: Authenticate) -> APIRouter:
                     found, limit, lambda row: [row.sku, row.location, row.day.isoformat()]
                 ),
             )
-
-    return router
 
 
 def _key(after: list[str | int] | None) -> tuple[str, str, date] | None:

@@ -39,7 +39,12 @@ def item_routes(reads: ReadSide, authenticate: Authenticate) -> APIRouter:
     """Out of `stock_levels`."""
     router = APIRouter(prefix="/v1", tags=["items"], responses=READ_PROBLEMS)
     asking = Security(reads.asking(authenticate, MODEL), scopes=[READ])
+    _add_items(router, reads, asking)
+    _add_locations(router, reads, asking)
+    return router
 
+
+def _add_items(router: APIRouter, reads: ReadSide, asking: object) -> None:
     @router.get("/items", operation_id="list_items", summary="Items by SKU")
     def list_items(
         ask: Annotated[Ask, asking],
@@ -82,6 +87,8 @@ def item_routes(reads: ReadSide, authenticate: Authenticate) -> APIRouter:
             stale = view.stale(MODEL, [item_stream(sku)])
             return ItemAnswer(as_of=view.as_of(MODEL), stale=stale, item=found)
 
+
+def _add_locations(router: APIRouter, reads: ReadSide, asking: object) -> None:
     @router.get("/locations", operation_id="list_locations", summary="Locations by id")
     def list_locations(
         ask: Annotated[Ask, asking], cursor: Cursor = None, limit: Limit = LIMIT
@@ -103,8 +110,6 @@ def item_routes(reads: ReadSide, authenticate: Authenticate) -> APIRouter:
                 locations=found,
                 next_cursor=pages.following(found, limit, lambda last: [last.location]),
             )
-
-    return router
 
 
 def unknown_item() -> Problem:
