@@ -17,10 +17,12 @@ Description = ItemRegistered | ItemDescribed
 @dataclass(slots=True, kw_only=True)
 class ItemChange:
     """What a batch says of one item. `last` is the last of its events; `description` is None when
-    none of them describes it; `discontinued` stays once it is true.
+    none of them describes it; `discontinued` stays once it is true. `is_whole`: the item's stream
+    begins in the batch, so that nothing older is to be known.
     """
 
     last: RecordedEvent
+    is_whole: bool = False
     description: Description | None = None
     discontinued: bool = False
 
@@ -35,6 +37,7 @@ def item_changes(events: Iterable[RecordedEvent]) -> dict[tuple[str, str], ItemC
         assert isinstance(fact, ItemRegistered | ItemDescribed | ItemDiscontinued)
         change = changes.setdefault((event.ledger, fact.sku), ItemChange(last=event))
         change.last = event
+        change.is_whole |= event.stream_version == 1
         if isinstance(fact, ItemDiscontinued):
             change.discontinued = True
         else:

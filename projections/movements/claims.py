@@ -16,18 +16,15 @@ from eventlog.projection import Batch, StaleCheckpointError
 from projections.postgres import Checkpoints
 
 READ = """
-SELECT epoch, position, claimed_to, generation, rows
+SELECT epoch, position, claimed_to, rows
   FROM projection_checkpoints JOIN {shards} USING (shard)
  WHERE projection = %(projection)s AND version = %(version)s AND shard = %(shard)s
    FOR UPDATE OF projection_checkpoints
 """
 CLAIM = """
-UPDATE projection_checkpoints AS mine SET claimed_to = %(last)s
-  FROM {shards} AS counts
- WHERE mine.projection = %(projection)s AND mine.version = %(version)s AND mine.shard = %(shard)s
-   AND mine.epoch = %(epoch)s AND mine.position = %(after)s AND mine.claimed_to IS NULL
-   AND counts.shard = mine.shard
-RETURNING counts.generation
+UPDATE projection_checkpoints SET claimed_to = %(last)s
+ WHERE projection = %(projection)s AND version = %(version)s AND shard = %(shard)s
+   AND epoch = %(epoch)s AND position = %(after)s AND claimed_to IS NULL
 """
 FINISH = """
 UPDATE projection_checkpoints SET claimed_to = NULL
@@ -35,7 +32,7 @@ UPDATE projection_checkpoints SET claimed_to = NULL
    AND claimed_to IS NOT DISTINCT FROM %(claimed_to)s
 """
 COUNT = "UPDATE {shards} SET rows = rows + %(rows)s WHERE shard = %(shard)s"
-RESTART = "UPDATE {shards} SET rows = 0, generation = generation + 1 WHERE shard = %(shard)s"
+RESTART = "UPDATE {shards} SET rows = 0 WHERE shard = %(shard)s"
 ENSURE = """
 INSERT INTO {shards} (shard) SELECT * FROM generate_series(0, %(shards)s - 1) ON CONFLICT DO NOTHING
 """
@@ -43,12 +40,11 @@ INSERT INTO {shards} (shard) SELECT * FROM generate_series(0, %(shards)s - 1) ON
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardState:
-    """`rows`: what the table must hold up to `position`. `generation` rises with each rebuild."""
+    """`rows`: what the table must hold up to `position`."""
 
     epoch: int
     position: int
     claimed_to: int | None
-    generation: int
     rows: int
 
 
@@ -67,20 +63,11 @@ class Claims:
         row = self._execute(connection, READ, self._key(shard)).fetchone()
         if row is None:
             raise LookupError(f"shard {shard} has no checkpoint: run the migrations")
-        epoch, position, claimed_to, generation, rows = row
-        return ShardState(
-            epoch=epoch,
-            position=position,
-            claimed_to=claimed_to,
-            generation=generation,
-            rows=rows,
-        )
+        epoch, position, claimed_to, rows = row
+        return ShardState(epoch=epoch, position=position, claimed_to=claimed_to, rows=rows)
 
-    def claim(self, batch: Batch) -> int:
-        """Claim the batch's range, and learn the generation its tokens bear.
-
-        Raises `StaleCheckpointError` when the range is not free.
-        """
+    def claim(self, batch: Batch) -> None:
+        """Claim the batch's range. Raises `StaleCheckpointError` when it is not free."""
         values = self._key(batch.shard) | {
             "epoch": batch.epoch,
             "after": batch.after,
@@ -88,10 +75,9 @@ class Claims:
         }
         # Waits for the disk: a claim that a crash undoes would be cut anew, under another token.
         with self._checkpoints.transaction() as connection:
-            claimed = self._execute(connection, CLAIM, values).fetchone()
-        if claimed is None:
+            claimed = self._execute(connection, CLAIM, values).rowcount
+        if claimed != 1:
             raise self._stale(batch)
-        return int(claimed[0])
 
     def finish(self, batch: Batch, *, rows: int, claimed: bool) -> None:
         """Move the checkpoint over the batch, and give up the claim that was made for it."""
@@ -107,7 +93,7 @@ class Claims:
             self._execute(connection, COUNT, {"shard": shard, "rows": rows})
 
     def restart(self, connection: Connection[TupleRow], shard: int) -> None:
-        """Back to position 0 and no rows; what is inserted from now on has other tokens."""
+        """Back to position 0 and no rows."""
         self._checkpoints.restart(connection, shard)
         self._execute(connection, RESTART, {"shard": shard})
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import takewhile
 
-from domain.events import ItemRegistered
 from domain.streams import item_stream
 from eventlog.log import LogReader, RecordedEvent
 from projections.arrays import microseconds
@@ -18,12 +17,12 @@ DimensionRow = tuple[object, ...]
 def item_rows(events: Iterable[RecordedEvent], reader: LogReader) -> list[DimensionRow]:
     """A row for each item the events change, as its last one leaves it.
 
-    An event that does not say everything is completed from the item's stream in the log, up to that
-    event: so the same events give the same rows whenever they are sent. Raises `PoisonEventError`.
+    What the events do not say is completed from the item's stream in the log, up to the last of
+    them: so the same events give the same rows whenever they are sent. Raises `PoisonEventError`.
     """
     changes = item_changes(events)
     for key, change in changes.items():
-        if not isinstance(change.description, ItemRegistered):
+        if not change.is_whole:
             changes[key] = _from_log(change, key, reader)
     return [_item_row(*key, change) for key, change in sorted(changes.items())]
 

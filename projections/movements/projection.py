@@ -78,9 +78,9 @@ class Movements:
         blocks = self._blocks(batch.events)
         claimed = any(blocks)
         if claimed:
-            generation = self._claims.claim(batch)
+            self._claims.claim(batch)
             crash_point("movements.after_claim")
-            self._insert(batch, generation, blocks)
+            self._insert(batch, blocks)
             crash_point("movements.after_insert")
         self._claims.finish(batch, rows=len(blocks[0]), claimed=claimed)
 
@@ -102,7 +102,7 @@ class Movements:
             fresh = [event for event in events if event.ledger_position not in known]
             blocks = self._blocks(fresh)
             what = f"{first.ledger}:{first.ledger_position}-{last.ledger_position}"
-            self._send(first.shard, state.generation, f"parked:{what}", blocks)
+            self._send(first.shard, f"parked:{what}", blocks)
             self._claims.count(connection, first.shard, len(blocks[0]))
 
     def rebuild(self) -> None:
@@ -162,7 +162,7 @@ class Movements:
         batch = batch_of(events, epoch=self._epoch, handles=self.handles, parked=parked)
         log.info("claim taken over", read_model=self.name, shard=shard, claimed_to=claimed_to)
         blocks = self._blocks(batch.events)
-        self._insert(batch, state.generation, blocks)
+        self._insert(batch, blocks)
         self._claims.finish(batch, rows=len(blocks[0]), claimed=True)
 
     def _blocks(self, events: Sequence[RecordedEvent]) -> Blocks:
@@ -172,13 +172,10 @@ class Movements:
             location_rows(events),
         )
 
-    def _insert(self, batch: Batch, generation: int, blocks: Blocks) -> None:
-        self._send(batch.shard, generation, f"{batch.after + 1}-{batch.last}", blocks)
+    def _insert(self, batch: Batch, blocks: Blocks) -> None:
+        self._send(batch.shard, f"{batch.after + 1}-{batch.last}", blocks)
 
-    def _send(self, shard: int, generation: int, what: str, blocks: Blocks) -> None:
+    def _send(self, shard: int, what: str, blocks: Blocks) -> None:
         for table, rows in zip(self._tables, blocks, strict=True):
-            token = (
-                f"{self.name}:v{self.version}:{self._epoch}.{generation}:{shard}:{what}"
-                f":{table.place}"
-            )
+            token = f"{self.name}:v{self.version}:{self._epoch}:{shard}:{what}:{table.place}"
             insert_block(self._client, table, rows, token)

@@ -122,7 +122,7 @@ def test_a_killed_clickhouse_comes_back_and_no_row_is_lost_or_doubled(
         assert read_model.data() == before
         # The engine remembers the tokens of before it was killed.
         batch = whole(log, projection, shard, 60, 120)
-        projection._insert(batch, 2, projection._blocks(batch.events))
+        projection._insert(batch, projection._blocks(batch.events))
         assert read_model.data() == before
 
 

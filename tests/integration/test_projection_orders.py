@@ -88,3 +88,12 @@ def test_an_event_of_an_order_never_placed_parks_it(read_model: OrderRows) -> No
     assert [row["order_id"] for row in table_rows(read_model.log, "orders_v1")] == ["o"]
     (parked,) = table_rows(read_model.log, "parked_streams")
     assert (parked["stream"], "never placed" in parked["error"]) == ("order-ghost", True)
+
+
+def test_a_shipment_written_again_ships_no_more(read_model: OrderRows) -> None:
+    some = (ShippedLine(line=1, quantity=3),)
+    shipped = facts.OrderShipped(order_id="o", lines=some)
+    before = fold(read_model, PLACED, facts.OrderAllocated(order_id="o"), shipped)
+    (event,) = read_model.log.reader.read_ledger(LEDGER, 2, 1)
+    read_model.process().apply_parked([event])
+    assert table_rows(read_model.log, "orders_v1") == [before]
