@@ -10,7 +10,8 @@ import psutil
 import psycopg
 import pytest
 
-from eventlog.projection import StoreUnavailableError
+from eventlog.projection import StaleCheckpointError, StoreUnavailableError
+from tests.contracts.projection import whole
 from tests.happenings import year
 from tests.parts import Database
 from tests.projection_side import Journal, drain
@@ -64,6 +65,32 @@ def test_a_zombie_with_another_batch_size_adds_no_row(
         assert "StaleCheckpointError" in said
         assert read_model.data() == without_trouble
         read_model.process().checkpoint(shard)
+        assert read_model.data() == without_trouble
+
+
+def test_a_range_that_is_claimed_is_not_cut_anew_by_one_who_came_before_the_claim(
+    postgres_database: Database, clickhouse_url: str
+) -> None:
+    with movement_rows(postgres_database.log, clickhouse_url) as read_model:
+        log, shard = read_model.log, filled(read_model.log)
+        drain(log, read_model.process(), shard)
+        without_trouble = read_model.data()
+        read_model.process().rebuild()
+        rival = read_model.process()
+        assert rival.checkpoint(shard).position == 0
+        slow = Projector(
+            projection="movements",
+            shard=shard,
+            log_dsn=postgres_database.log,
+            clickhouse_url=clickhouse_url,
+        )
+        with slow.running(BACKSTOCK_STOP_AT="movements.after_claim") as stopped:
+            wait_until(lambda: is_stopped(stopped))
+            with pytest.raises(StaleCheckpointError):
+                rival.apply(whole(log, rival, shard, 0, 37))
+            stopped.send_signal(signal.SIGCONT)
+            code, said = end_of(stopped)
+        assert code == 0, said
         assert read_model.data() == without_trouble
 
 
