@@ -107,13 +107,11 @@ class ShardMemory:
 
 def weight(state: State | None) -> int:
     """About how much memory a state takes, in units of half a kilobyte."""
-    match state:
-        case Order():
-            return 1 + len(state.lines) // 2
-        case Stock():
-            return 1 + (len(state.promises) + len(state.closed_reservations)) // 2
-        case _:
-            return 1
+    if type(state) is Stock:
+        return 1 + (len(state.promises) + len(state.closed_reservations)) // 2
+    if type(state) is Order:
+        return 1 + len(state.lines) // 2
+    return 1
 
 
 def _dated(event: RecordedEvent) -> tuple[StockEvent, datetime]:
