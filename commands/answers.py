@@ -14,12 +14,12 @@ Result = Mapping[str, object]
 
 
 def accepted(
-    ledger_name: str, *, positions: tuple[int, int] | None, version: int, result: Result
+    ledger_name: str, *, positions: tuple[int, int], version: int, result: Result
 ) -> Answer:
-    """`positions` are the ledger positions of the command's first and last event, None when it has
-    none; `version` is that of the command's main stream after it.
+    """`positions` are the ledger positions of the command's first and last event; `version` is that
+    of the command's main stream after it.
     """
-    first, last = positions or (None, None)
+    first, last = positions
     body = {
         "outcome": "accepted",
         "ledger": ledger_name,

@@ -206,11 +206,12 @@ class Attempt:
                 )
             )
         written, count = self._written.get(ledger, 0), len(view.decided)
+        assert count, "what is accepted has at least one fact"
         self._written[ledger] = written + count
         before = self.heads[ledger].position + written
         return accepted(
             command.ledger,
-            positions=(before + 1, before + count) if count else None,
+            positions=(before + 1, before + count),
             version=view.version(pending.handler.main(command)),
             result=pending.handler.result(command, view),
         )

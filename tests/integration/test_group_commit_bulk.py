@@ -119,7 +119,9 @@ async def test_a_bulk_of_thousands_does_not_keep_a_single_command_waiting(
     async with write_side(postgres_database.log) as side:
         await side.stock_up(100_000)
         bulk = asyncio.create_task(side.send_all(*(ship(f"b-{n}", 1) for n in range(6_000))))
-        await asyncio.sleep(0.05)
+        written = "SELECT count(*) FROM events"
+        while await asyncio.to_thread(side.count, written) < 1_000:  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0.001)
         single = await side.send(**ship("single", 1))
         assert single.outcome == "accepted"
         answers = await bulk
