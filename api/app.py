@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI
 
 from api import openapi
 from api.deps import Deps
+from api.headers import PlainHeaders
 from api.metrics import CountRequests
 from api.operator_routes import operator_routes
 from api.problem_routes import problem_routes
@@ -39,14 +40,16 @@ def create_app(deps: Deps) -> FastAPI:
             await run_sync(deps.close)
 
     app = FastAPI(
+        docs_url=None,
+        redoc_url=None,
         title=openapi.TITLE,
         version=openapi.VERSION,
         description=openapi.DESCRIPTION,
         openapi_tags=openapi.TAGS,
         lifespan=lifespan,
-        redoc_url=None,
     )
     app.add_middleware(CountRequests, metrics=deps.metrics)
+    app.add_middleware(PlainHeaders)
     add_problem_handlers(app)
     authenticate = authenticator(deps.keys)
     reads = deps.read_side
@@ -68,6 +71,7 @@ def create_app(deps: Deps) -> FastAPI:
     app.include_router(problem_routes())
     if deps.settings.console:
         _mount_console(app, deps)
+    openapi.add_documentation(app)
     app.openapi = openapi.describer(app)  # type: ignore[method-assign] # FastAPI's documented way
     return app
 

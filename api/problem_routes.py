@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from api.answer_schemas import problem_responses
 from api.problems import PROBLEMS, Problem
 
 
@@ -26,7 +27,12 @@ def problem_routes() -> APIRouter:
             for code, kind in PROBLEMS.items()
         ]
 
-    @router.get("/{code}", operation_id="read_problem", summary="One kind of problem")
+    @router.get(
+        "/{code}",
+        operation_id="read_problem",
+        summary="One kind of problem",
+        responses=problem_responses(404, 422),
+    )
     async def read_problem(code: str) -> ProblemKind:
         """What a problem's `type` points to."""
         kind = PROBLEMS.get(code)

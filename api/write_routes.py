@@ -3,12 +3,13 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Request, Response, Security
 
 from api import command_schemas
 from api.authentication import WRITE, Principal
 from api.command_answers import bulk_response, single_response
-from api.command_bodies import read_bulk, read_command
+from api.command_bodies import read_bulk_carefully, read_bulk_quickly, read_command
 from api.problems import Problem
 from api.requests import Authenticate, read_body, traced, unquoted_key, wanted_version
 from api.write_side import WriteSide
@@ -43,10 +44,14 @@ def write_routes(write_side: WriteSide, authenticate: Authenticate) -> APIRouter
         """Up to 10,000 commands in one request; every line gets its own answer, in order.
 
         `independent` (the default): each line stands for itself, a malformed one too. `atomic`: all
-        lines or none, of one ledger; then no key is used up by a refusal.
+        lines or none, of one ledger; then a refused line keeps its answer under its key, as ever,
+        and the keys of the lines that were not applied stay free.
         """
         correlation_id, traceparent = traced(request)
-        bulk = read_bulk(await read_body(request))
+        body = await read_body(request)
+        bulk = read_bulk_quickly(body)
+        if bulk is None:
+            bulk = await run_sync(read_bulk_carefully, body)
         submissions = await write_side.submissions(
             principal,
             [each for each in bulk.commands if each is not None],

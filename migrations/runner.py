@@ -23,6 +23,7 @@ POSTGRES_FILES = Path(__file__).parent / "postgres"
 # Any number will do, as long as every version of this code takes the same.
 MIGRATION_LOCK = 0x6261636B73746F6B
 LOCK_SECONDS_MAX = 120
+ASK_SECONDS_MAX = 3
 
 
 class MigrationEditedError(Exception):
@@ -42,6 +43,12 @@ class MigrationOrderError(Exception):
 class StoreNewerError(Exception):
     def __init__(self, name: str) -> None:
         super().__init__(f"this store has {name}, which this code does not: run a newer version")
+        self.name = name
+
+
+class PendingMigrationError(Exception):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"this store has not had {name}: run `backstock migrate`")
         self.name = name
 
 
@@ -89,6 +96,22 @@ def migrate(
         _fix_shards(driver, shards)
 
 
+def refuse_unmigrated(dsn: str, *, directory: Path = POSTGRES_FILES) -> None:
+    """Return when the store has had every file of this code; it may have had newer ones as well.
+
+    Any of our roles may ask. Raises PendingMigrationError, MigrationEditedError, and psycopg's own.
+    """
+    with psycopg.connect(dsn, autocommit=True, connect_timeout=ASK_SECONDS_MAX) as connection:
+        applied: dict[str, str] = dict(
+            connection.execute("SELECT name, checksum FROM applied_migrations")
+        )
+    for file in sql_files(directory):
+        if file.path.name not in applied:
+            raise PendingMigrationError(file.path.name)
+        if applied[file.path.name] != file.checksum:
+            raise MigrationEditedError(file.path.name)
+
+
 def _applied(driver: psycopg.Connection) -> Mapping[str, str]:
     """File name -> checksum of what this store has had."""
     driver.execute(
@@ -96,6 +119,7 @@ def _applied(driver: psycopg.Connection) -> Mapping[str, str]:
         " name text PRIMARY KEY, checksum text NOT NULL,"
         " applied_at timestamptz NOT NULL DEFAULT clock_timestamp())"
     )
+    driver.execute("GRANT SELECT ON applied_migrations TO backstock_log, backstock_read")
     return dict(driver.execute("SELECT name, checksum FROM applied_migrations"))
 
 

@@ -141,7 +141,7 @@ def receive(quantity: object = 1, *, key: str = "r-1", **changed: object) -> dic
 
 
 @contextmanager
-def api_process(places: Places) -> Iterator[Process]:
+def api_process(places: Places, *, projections: bool = True) -> Iterator[Process]:
     """One API process on a free port, until the end of the block."""
     database = places.database
     with ExitStack() as opened:
@@ -158,8 +158,8 @@ def api_process(places: Places) -> Iterator[Process]:
             clock=lambda: datetime.now(UTC),
         )
         url = opened.enter_context(served(deps))
-        projections = _projections(places, log, opened)
-        yield Process(url=url, deps=deps, database=database, log=log, projections=projections)
+        made = _projections(places, log, opened) if projections else ()
+        yield Process(url=url, deps=deps, database=database, log=log, projections=made)
 
 
 def _projections(places: Places, log: Journal, opened: ExitStack) -> Sequence[Projection]:

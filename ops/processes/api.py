@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 
 import uvicorn
 
 from api.app import create_app
 from api.assembly import Addresses, assemble
 from api.deps import ApiSettings
+from api.operator_routes import PartCheck
+from migrations.runner import refuse_unmigrated
 from ops.processes.lifecycle import calm_collector, log_to_stderr
 from ops.stores import Stores
 
@@ -30,6 +33,11 @@ def run(stores: Stores, *, host: str, port: int) -> None:
         ),
         ApiSettings(signing_secret=stores.api_signing_secret, console=True),
         clock=lambda: datetime.now(UTC),
+        checks=[
+            PartCheck(
+                name="migrations", required=True, check=partial(refuse_unmigrated, stores.read_dsn)
+            )
+        ],
     )
     app = create_app(deps)
     calm_collector()
