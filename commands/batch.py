@@ -133,12 +133,19 @@ class Attempt:
             overlay.take(inner)
             keys.kept.update(inner_keys.kept)
             return answers
-        del self.events[events:], self.key_rows[key_rows:]
+        # A refusal is an answer like any other: it stays bound to its key. The rest never was.
+        refusals = [row for row in self.key_rows[key_rows:] if not row.accepted]
+        del self.events[events:]
+        self.key_rows[key_rows:] = refusals
         self._written = written
-        return [
-            _not_applied(each) if answer.outcome == "accepted" and not answer.replayed else answer
+        told = [
+            _not_applied(each)
+            if answer.outcome == "accepted" and keys.get(each.key) is None
+            else answer
             for each, answer in zip(unit.pendings, answers, strict=True)
         ]
+        keys.kept.update({key: kept for key, kept in inner_keys.kept.items() if not kept.accepted})
+        return told
 
     def _answer(self, pending: Pending, overlay: Overlay, keys: KnownKeys) -> Answer:
         bound = keys.answer(pending.key, pending.body_hash)

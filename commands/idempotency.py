@@ -15,7 +15,8 @@ LedgerKey = tuple[str, str]  # ledger, key
 class KnownKeys:
     """What each key led to: in the log, as looked up under the lock, or earlier in the batch.
 
-    `kept` are the ones of this batch, so that an all-or-nothing part can be taken back.
+    `kept` are the ones of this batch, so that what an all-or-nothing part would have done
+    can be taken back.
     """
 
     __slots__ = ("_below", "kept")

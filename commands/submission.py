@@ -59,7 +59,8 @@ class Answer:
     ones, and refused ones but for what is known before a ledger is touched (`commands.answers`).
     `failed` means that no answer could be had (`code` busy, outcome_unknown, unavailable or
     internal): the same key, sent again, tells. `not_applied` means that another line of its atomic
-    bulk failed. `replayed` says the answer was found, not made.
+    bulk failed: its own key is free, that of the other line is not. `replayed` says the answer was
+    found, not made.
     """
 
     outcome: Outcome

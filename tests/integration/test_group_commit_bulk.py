@@ -36,7 +36,7 @@ async def test_an_atomic_bulk_writes_all_in_one_step(postgres_database: Database
         assert [answer.body for answer in again] == [answer.body for answer in answers]
 
 
-async def test_an_atomic_bulk_with_a_refusal_writes_nothing_and_tells_every_line(
+async def test_an_atomic_bulk_with_a_refusal_writes_its_refusals_alone_and_tells_every_line(
     postgres_database: Database,
 ) -> None:
     async with write_side(postgres_database.log) as side:
@@ -56,10 +56,30 @@ async def test_an_atomic_bulk_with_a_refusal_writes_nothing_and_tells_every_line
             ("refused", "unknown_reservation"),
         ]
         assert len(side.events()) == 3
-        assert side.count("SELECT count(*) FROM command_keys") == before
-        # Its keys are free, and the writer's memory kept nothing of it.
-        alone = await side.send(**ship("b", 10))
+        assert side.count("SELECT count(*) FROM command_keys") == before + 2
+        # The keys of what was not applied are free, and the writer's memory kept nothing of it.
+        alone = await side.send(**ship("a", 10))
         assert (alone.outcome, alone.replayed) == ("accepted", False)
+
+
+async def test_a_refusal_inside_an_atomic_bulk_is_the_answer_of_its_key_for_ever(
+    postgres_database: Database,
+) -> None:
+    async with write_side(postgres_database.log) as side:
+        await side.stock_up(10)
+        bulk = [ship("a", 6), ship("b", 6)]
+        applied, refused = await side.send_all(*bulk, mode="atomic")
+        assert (applied.outcome, refused.outcome) == ("not_applied", "refused")
+        await side.send(type="receive_stock", key="more", **shelf(), quantity=100)
+    # Another process, which has the log alone.
+    async with write_side(postgres_database.log) as side:
+        again = await side.send_all(*bulk, mode="atomic")
+        assert [answer.body for answer in again] == [applied.body, refused.body]
+        alone = await side.send(**bulk[1])
+        assert (alone.body, alone.replayed) == (refused.body, True)
+        conflict = await side.send(**ship("b", 1))
+        assert conflict.outcome == "key_conflict"
+        assert len(side.events()) == 4
 
 
 async def test_an_atomic_bulk_fails_on_a_key_of_another_body(postgres_database: Database) -> None:

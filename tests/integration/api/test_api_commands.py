@@ -114,7 +114,9 @@ def test_a_bulk_answers_each_line_in_order(acme: Business) -> None:
     assert len(acme.events()) == 5
 
 
-def test_an_atomic_bulk_with_a_refusal_writes_nothing_and_uses_no_key(acme: Business) -> None:
+def test_an_atomic_bulk_with_a_refusal_writes_no_event_and_keeps_the_refusal(
+    acme: Business,
+) -> None:
     acme.stock_up(10)
     http = acme.http()
     too_much = {**RESERVE, "key": "v-1", "reservation_id": "v-1", "quantity": 16}
@@ -126,7 +128,8 @@ def test_an_atomic_bulk_with_a_refusal_writes_nothing_and_uses_no_key(acme: Busi
     assert [each["status"] for each in body["results"]] == [424, 409]
     assert [each["pointer"] for each in body["errors"]] == ["/commands/1"]
     assert len(acme.events()) == 3
-    bulk["commands"] = [receive(6), {**too_much, "quantity": 15}]
+    assert http.post("/v1/commands", json=bulk).json()["results"][1]["replayed"]
+    bulk["commands"] = [receive(6), {**too_much, "key": "v-2", "quantity": 15}]
     again = http.post("/v1/commands", json=bulk)
     assert again.status_code == 200
     assert len(acme.events()) == 5

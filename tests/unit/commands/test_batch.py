@@ -115,13 +115,37 @@ def test_a_stored_answer_is_given_back_byte_for_byte() -> None:
     assert (answer.body, answer.replayed, answer.last_position) == (b'{ "as": 1 }', True, 9)
 
 
-def test_an_atomic_bulk_leaves_nothing_behind_in_its_batch() -> None:
-    ship = {"type": "ship_stock", "sku": "heart", "location": "hall"}
-    lines = [RECEIVE | {"key": "a"}, ship | {"key": "b", "quantity": 6}]
-    decided, answers = decide(batch(memory(), *lines, mode="atomic"))
-    assert [answer.outcome for answer in answers] == ["not_applied", "refused"]
+SHIP = {"type": "ship_stock", "sku": "heart", "location": "hall"}
+
+
+def test_an_atomic_bulk_leaves_nothing_behind_but_its_refusals() -> None:
+    lines = [RECEIVE | {"key": "a"}, SHIP | {"key": "b", "quantity": 6}, RECEIVE | {"key": "c"}]
+    decision = batch(memory(), *lines, mode="atomic")
+    decided, answers = decide(decision)
+    assert [answer.outcome for answer in answers] == ["not_applied", "refused", "not_applied"]
     assert not decided.events
-    assert not decided.keys
+    assert not decision.changed
+    (kept,) = decided.keys
+    assert (kept.key, kept.accepted, kept.event_count) == ("b", False, 0)
+    assert kept.answer == answers[1].body
+
+
+def test_a_key_that_comes_twice_in_a_failed_atomic_bulk_was_not_applied_twice() -> None:
+    lines = [RECEIVE | {"key": "a"}, RECEIVE | {"key": "a"}, SHIP | {"key": "b", "quantity": 60}]
+    decided, answers = decide(batch(memory(), *lines, mode="atomic"))
+    assert [answer.outcome for answer in answers] == ["not_applied", "not_applied", "refused"]
+    assert [row.key for row in decided.keys] == ["b"]
+
+
+def test_a_refusal_of_an_atomic_bulk_is_known_to_the_rest_of_its_batch() -> None:
+    known = memory()
+    bulk = batch(known, SHIP | {"key": "b", "quantity": 6}, mode="atomic")
+    after = batch(known, SHIP | {"key": "b", "quantity": 6})
+    both = Batch([*bulk._units, *after._units], known, lambda: UUID(int=1))
+    decided, answers = decide(both)
+    assert len(decided.keys) == 1
+    assert answers[1].replayed
+    assert answers[1].body == answers[0].body
 
 
 def test_all_that_is_missing_is_learnt_in_one_attempt() -> None:
