@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import psycopg
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
-from eventlog.checkpoints import advance_checkpoint, ensure_checkpoints, read_checkpoint
+from eventlog.checkpoints import (
+    advance_checkpoint,
+    ensure_checkpoints,
+    mark_ledgers,
+    note_apply,
+    read_checkpoint,
+)
 from eventlog.crash_points import crash_point
 from eventlog.outages import postgres_outages
 from eventlog.postgres.connections import Pool
-from eventlog.projection import Batch, BatchRejectedError, Checkpoint
+from eventlog.projection import Batch, BatchRejectedError, Checkpoint, LedgerMark
 
 # A projector that stalls holds its checkpoint's row no longer than this. No pipelines here: after
 # one, PostgreSQL 18 does not start that clock.
@@ -37,6 +43,14 @@ SELECT position FROM projection_checkpoints
  WHERE projection = %(projection)s AND version = %(version)s
    AND (%(shard)s::smallint IS NULL OR shard = %(shard)s)
  ORDER BY shard FOR UPDATE
+"""
+HEAD = "SELECT position FROM shards WHERE shard = %(shard)s"
+FOLLOW = """
+UPDATE projection_checkpoints
+   SET position = %(position)s, epoch = %(epoch)s, recorded_at = %(recorded_at)s,
+       applied_at = clock_timestamp()
+ WHERE projection = %(projection)s AND version = %(version)s AND shard = %(shard)s
+   AND (epoch < %(epoch)s OR epoch = %(epoch)s AND position <= %(position)s)
 """
 RESTART = """
 UPDATE projection_checkpoints
@@ -99,24 +113,45 @@ class Checkpoints:
         """
         try:
             with self.transaction(durable=False) as connection:
-                self.advance(connection, batch)
+                advance_checkpoint(connection, self.projection, self.version, batch)
                 yield connection
+                self.note_apply(connection, batch.shard, batch.last)
                 crash_point(f"{self.projection}.before_commit")
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             raise BatchRejectedError(batch, error) from error
 
-    def advance(self, connection: Connection[TupleRow], batch: Batch) -> None:
-        """Move the row over the batch in the transaction. Raises `StaleCheckpointError`."""
-        advance_checkpoint(connection, self.projection, self.version, batch)
-        self._applies[batch.shard] += 1
-        if self._applies[batch.shard] % APPLIES_PER_TRIM == 0:
+    def follow(
+        self,
+        connection: Connection[TupleRow],
+        shard: int,
+        position: int,
+        ledgers: Mapping[str, LedgerMark],
+    ) -> None:
+        """Tell what a store with a checkpoint of its own holds, unless more is told already."""
+        values = {
+            "projection": self.projection,
+            "version": self.version,
+            "epoch": self.epoch,
+            "shard": shard,
+            "position": position,
+            "recorded_at": max((mark.recorded_at for mark in ledgers.values()), default=None),
+        }
+        connection.execute(FOLLOW, values)
+        mark_ledgers(connection, self.projection, self.version, ledgers)
+        self.note_apply(connection, shard, position)
+
+    def note_apply(self, connection: Connection[TupleRow], shard: int, last: int) -> None:
+        """Note the instant of an apply, as the last statement of its transaction."""
+        self._applies[shard] += 1
+        if self._applies[shard] % APPLIES_PER_TRIM == 0:
             values = {
                 "projection": self.projection,
                 "version": self.version,
-                "shard": batch.shard,
+                "shard": shard,
                 "kept": APPLIES_KEPT,
             }
             connection.execute(TRIM, values)
+        note_apply(connection, self.projection, self.version, shard=shard, last=last)
 
     def restart(
         self, connection: Connection[TupleRow], shard: int | None = None, position: int = 0
@@ -142,6 +177,12 @@ class Checkpoints:
         """What the row says, of whatever epoch; its row locked. 0 when there is none."""
         values = {"projection": self.projection, "version": self.version, "shard": shard}
         row = connection.execute(LOCK, values).fetchone()
+        return 0 if row is None else int(row[0])
+
+    @staticmethod
+    def head(connection: Connection[TupleRow], shard: int) -> int:
+        """The last position of the shard's log."""
+        row = connection.execute(HEAD, {"shard": shard}).fetchone()
         return 0 if row is None else int(row[0])
 
     def shards(self) -> list[int]:

@@ -67,14 +67,19 @@ class Availability:
     def checkpoint(self, shard: int) -> Checkpoint:
         epoch = self._mirror.epoch
         position = self._store(shard).position()
-        if position is None:
-            self._restart(shard)
-            return Checkpoint(epoch=epoch, position=0)
-        with self._mirror.transaction() as connection:
-            if (lost := self._mirror.position(connection, shard)) > position:
-                self._mirror.restart(connection, shard, position)
-                log.warning("read model went back", read_model=self.name, shard=shard, lost=lost)
-        return Checkpoint(epoch=epoch, position=position)
+        if position is not None:
+            with self._mirror.transaction() as connection:
+                mirrored = self._mirror.position(connection, shard)
+                head = self._mirror.head(connection, shard)
+                if position < mirrored:
+                    self._mirror.restart(connection, shard, position)
+                    self._say("read model went back", shard, mirrored, position)
+            if position <= head:
+                return Checkpoint(epoch=epoch, position=position)
+            # It has folded what the log, restored from a backup, does not hold any more.
+            self._say("read model is ahead of the log", shard, position, head)
+        self._restart(shard)
+        return Checkpoint(epoch=epoch, position=0)
 
     def apply(self, batch: Batch) -> None:
         found = pieces(batch.events)
@@ -112,8 +117,11 @@ class Availability:
         with self._mirror.transaction() as connection:
             lost = self._mirror.restart(connection, shard)
         if lost:
-            log.warning("read model begins again", read_model=self.name, shard=shard, lost=lost)
+            self._say("read model begins again", shard, lost, 0)
         self._store(shard).empty()
+
+    def _say(self, what: str, shard: int, before: int, now: int) -> None:
+        log.warning(what, read_model=self.name, shard=shard, before=before, now=now)
 
     def _write(
         self, batch: Batch, piece: Piece | None, marks: dict[str, str], after: int, last: int

@@ -6,7 +6,8 @@ checkpoint moves; whoever finds an open claim sends that same range again before
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import structlog
 from clickhouse_connect.driver.client import Client
@@ -15,7 +16,7 @@ from eventlog.crash_points import crash_point
 from eventlog.log import LogReader, RecordedEvent
 from eventlog.parked import ParkedStreams
 from eventlog.postgres.connections import Pool
-from eventlog.projection import Batch, Checkpoint, batch_of
+from eventlog.projection import Batch, Checkpoint, StoreUnavailableError, batch_of
 from projections.item_facts import ITEM_STORED, LOCATION_STORED
 from projections.movements.claims import Claims, ShardState
 from projections.movements.dimensions import item_rows, location_rows
@@ -42,10 +43,11 @@ Blocks = tuple[Sequence[tuple[object, ...]], ...]
 class Movements:
     """A `Projection`.
 
-    `checkpoint` compares what ClickHouse holds of the shard with what it must hold: when rows are
-    missing or too many (a lost disk, an older backup of either side), it drops the shard's rows and
-    says 0, so that the log is folded again. A process that stalled between claim and insert, for
-    longer than the engine remembers tokens, is found by the same count.
+    The first `checkpoint` of a process, and the first after an outage, compares how many rows
+    ClickHouse holds of the shard with how many it must hold. When rows are missing or too many (a
+    lost disk, an older backup of either side), the shard's rows are dropped, and the log is folded
+    again from position 0. A process that stalled between claim and insert for longer than the
+    engine remembers tokens is found by the same count.
     """
 
     name = "movements"
@@ -62,16 +64,16 @@ class Movements:
         self._checkpoints = Checkpoints(pool, self.name, version, epoch=epoch)
         self._claims = Claims(self._checkpoints, SHARDS[version])
         self._parked = ParkedStreams(pool, self.name, version)
-        self._prepared = False
+        self._trusted: set[int] = set()
 
     def checkpoint(self, shard: int) -> Checkpoint:
-        prepared, self._prepared = self._prepared, False
-        if not prepared:
-            # At the first time, and after trouble: the engine may have come back with nothing.
-            with clickhouse_outages():
-                prepare(self._client, self.version)
-        position = self._position(shard)
-        self._prepared = True
+        with self._trusting():
+            if not self._trusted:
+                # At the first time, and after trouble: the engine may have come back with nothing.
+                with clickhouse_outages():
+                    prepare(self._client, self.version)
+            position = self._position(shard)
+        self._trusted.add(shard)
         return Checkpoint(epoch=self._epoch, position=position)
 
     def apply(self, batch: Batch) -> None:
@@ -80,7 +82,8 @@ class Movements:
         if claimed:
             self._claims.claim(batch)
             crash_point("movements.after_claim")
-            self._insert(batch, blocks)
+            with self._trusting():
+                self._insert(batch, blocks)
             crash_point("movements.after_insert")
         self._claims.finish(batch, rows=len(blocks[0]), claimed=claimed)
 
@@ -112,10 +115,21 @@ class Movements:
                 self._claims.restart(connection, shard)
             self._drop(shard)
 
+    @contextmanager
+    def _trusting(self) -> Iterator[None]:
+        """After an outage, what the engine holds is counted anew."""
+        try:
+            yield
+        except StoreUnavailableError:
+            self._trusted.clear()
+            raise
+
     def _position(self, shard: int) -> int:
         with self._checkpoints.transaction() as connection:
             state = self._claims.read(connection, shard)
-        if state.epoch != self._epoch or not self._is_whole(shard, state):
+        if state.epoch != self._epoch or not (
+            shard in self._trusted or self._is_whole(shard, state)
+        ):
             self._restart(shard, state)
             return 0
         if state.claimed_to is None:

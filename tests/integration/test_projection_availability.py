@@ -158,6 +158,16 @@ def test_restored_to_an_older_state_it_goes_on_from_there(
     assert read_model.data() == before
 
 
+def test_ahead_of_a_log_that_was_restored_it_begins_again(
+    read_model: AvailabilityKeys, shard: int
+) -> None:
+    before = read_model.data()
+    read_model.client.hset(read_model.keys(shard).checkpoint, "position", 401)
+    read_model.client.hset(read_model.keys(shard).hash_of(LEDGER, "SKU-1"), "WH", "9")
+    drain_from_nothing(read_model, shard)
+    assert read_model.data() == before
+
+
 @pytest.mark.parametrize("other", [{"store_id": UUID(int=1)}, {"epoch": 7}])
 def test_keys_of_another_life_of_the_store_are_not_built_upon(
     read_model: AvailabilityKeys, shard: int, other: dict[str, object]

@@ -12,6 +12,7 @@ import pytest
 from domain import events as facts
 from domain.quantities import deltas
 from eventlog.codec import decode
+from eventlog.projection import StoreUnavailableError
 from projections.movements.schema import MOVEMENTS
 from tests.contracts.projection import ProjectionContract, whole
 from tests.happenings import START, item, item_described, year
@@ -164,6 +165,33 @@ def test_rows_that_are_missing_or_too_many_are_found_at_the_next_start(
     assert read_model.process().checkpoint(shard).position == 0
     assert told_positions(read_model.log, "movements") == {}
     drain(read_model.log, read_model.process(), shard)
+    assert read_model.data() == before
+
+
+def test_a_row_that_is_lost_while_it_runs_is_left_for_verify_to_find(
+    read_model: MovementRows, shard: int
+) -> None:
+    projection = read_model.process()
+    end = projection.checkpoint(shard).position
+    read_model.client.command(
+        "ALTER TABLE movements_v1 DELETE WHERE quantity = 2 SETTINGS mutations_sync = 2"
+    )
+    assert projection.checkpoint(shard).position == end
+
+
+def test_an_engine_that_comes_back_empty_is_noticed_by_the_process_that_runs(
+    read_model: MovementRows, shard: int
+) -> None:
+    log, projection = read_model.log, read_model.process()
+    end = projection.checkpoint(shard).position
+    before = read_model.data()
+    for table in ("movements_v1", "items_v1", "locations_v1"):
+        read_model.client.command(f"DROP TABLE {table} SYNC")
+    log.append("acme/main", facts.StockReceived(sku="A", location="WH", quantity=1))
+    with pytest.raises(StoreUnavailableError):
+        projection.apply(whole(log, projection, shard, end, end + 1))
+    assert projection.checkpoint(shard).position == 0
+    drain(log, projection, shard, until=end)
     assert read_model.data() == before
 
 
