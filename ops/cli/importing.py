@@ -72,7 +72,8 @@ def online_retail(
     """Import the UCI "Online Retail" file (CSV, plain or gzip): invoices, returns, write-offs.
 
     Repeatable and resumable: stopped half-way or run twice, nothing is booked twice; of a file
-    that has grown only the new rows are; an altered row is reported as a conflict.
+    that has grown only the new rows are; an altered row is reported as a conflict. Openings are
+    counted by source: give a file that goes on where another ended a --source of its own.
 
     For example:
 

@@ -24,12 +24,12 @@ class Retail:
         self.api_key = api_key
         self.path = path
 
-    def run(self, rows: list[str]) -> Done:
+    def run(self, rows: list[str], *more: str) -> Done:
         write(self.path, rows)
-        return self.stack.backstock(*self.arguments())
+        return self.stack.backstock(*self.arguments(*more))
 
-    def arguments(self) -> tuple[str, ...]:
-        key = ("--api-key", self.api_key, "--no-verify", "--json")
+    def arguments(self, *more: str) -> tuple[str, ...]:
+        key = ("--api-key", self.api_key, "--no-verify", "--json", *more)
         return ("import", "online-retail", str(self.path), *key)
 
     def on_hand(self, sku: str) -> int:
@@ -69,6 +69,19 @@ def test_of_a_file_that_has_grown_only_the_new_rows_are_booked(retail: Retail) -
     # 85123A needs 13 - 2 more at the start than before; 85124 needs 9 + 5 more.
     assert [retail.on_hand(sku) for sku in ("85123A", "85124", "85125")] == [2, 0, 7]
     assert retail.run([*SMALL, row("6", "85124", 9, minute=20)]).json["events"] == 0
+
+
+def test_two_files_of_one_source_follow_each_other(retail: Retail) -> None:
+    first = [row("1", "85124", 2), row("C2", "85124", -2, minute=1)]
+    second = [row("3", "85124", 2, minute=20), row("4", "85126", 3, minute=21)]
+    assert retail.run(first).code == 0
+    followed = retail.run(second)
+    assert followed.code == 0, followed.stderr
+    assert (followed.json["conflicts"], followed.json["refused"]) == (0, 0)
+    assert [retail.on_hand(sku) for sku in ("85124", "85126")] == [0, 0]
+    of_another = retail.run([row("5", "85124", 4, minute=30)], "--source", "another")
+    assert (of_another.code, of_another.json["refused"]) == (0, 0)
+    assert retail.on_hand("85124") == 0
 
 
 def test_an_altered_row_is_reported_and_changes_nothing(retail: Retail) -> None:

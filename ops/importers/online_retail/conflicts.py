@@ -15,7 +15,10 @@ _NOT_FOUND = 404
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
-    """A row that differs from what was imported before. `line` is the file's; None: row is gone."""
+    """A row that differs from what was imported before. `line` is the file's; None: no row of it.
+
+    A command that stands for no row (an opening) is named by its key in the place of an invoice.
+    """
 
     line: int | None
     invoice: str
@@ -39,8 +42,12 @@ class Reconciler:
     ) -> tuple[list[Conflict], list[Body]]:
         """The altered rows behind a conflict, and the order that holds the rows added since."""
         if body["type"] != "place_order":
+            detail = "differs from what was imported under its key"
             row = _row_of_key(body["key"], rows)
-            return [_altered(row, "differs from what was imported under its key")], []
+            if row is None:
+                none = Conflict(line=None, invoice=body["key"], ordinal=None, detail=detail)
+                return [none], []
+            return [_altered(row, detail)], []
         lines = {line["line"]: line for line in body["lines"]}
         sales = {row.ordinal: row for row in rows if _is_line_of(row, body, lines)}
         stored = self._order_lines(body["order_id"], position)
@@ -84,8 +91,8 @@ def _difference(stored: dict[str, Any], line: dict[str, Any]) -> str:
     return "; ".join(differing)
 
 
-def _row_of_key(key: str, rows: Sequence[Row]) -> Row:
-    return next(row for row in rows if key.endswith(f":{row.invoice}:{row.ordinal}"))
+def _row_of_key(key: str, rows: Sequence[Row]) -> Row | None:
+    return next((row for row in rows if key.endswith(f":{row.invoice}:{row.ordinal}")), None)
 
 
 def _altered(row: Row, detail: str) -> Conflict:

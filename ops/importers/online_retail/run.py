@@ -106,16 +106,15 @@ class OnlineRetailImport:
         return float(lag["lag"]["p99_seconds"])
 
     def _open(self, found: Survey, at: str) -> None:
-        self._send([self._commands.location(at)], [])
-        items = [self._commands.item(each.sku, each.name, at) for each in found.openings]
-        for start in range(0, len(items), BULK_COMMANDS_MAX):
-            bulk = items[start : start + BULK_COMMANDS_MAX]
-            # A key conflict here says: known already, under another description. That is no fault.
-            known = [
-                a for a in self._client.submit_bulk(bulk).results if a.outcome != "key_conflict"
-            ]
-            for answer in known:
-                self._tally.add(answer)
+        names = [
+            self._commands.location(at),
+            *(self._commands.item(each.sku, each.name, at) for each in found.openings),
+        ]
+        for start in range(0, len(names), BULK_COMMANDS_MAX):
+            bulk = names[start : start + BULK_COMMANDS_MAX]
+            for answer in self._client.submit_bulk(bulk).results:
+                if not known_already(answer):
+                    self._tally.add(answer)
         receipts = list(self._receipts(found.openings, at))
         for start in range(0, len(receipts), BULK_COMMANDS_MAX):
             self._send(receipts[start : start + BULK_COMMANDS_MAX], [])
@@ -165,6 +164,14 @@ class OnlineRetailImport:
         self._tally.conflicts += conflicts
         if additions:
             self._send(additions, rows)
+
+
+def known_already(answer: Answer) -> bool:
+    """Whether a location or item is there: by another source, or since another instant or under
+    another description by this one. That is no fault.
+    """
+    code = (answer.refusal or {}).get("code")
+    return answer.outcome == "key_conflict" or code in {"location_exists", "item_exists"}
 
 
 def _ahead(
