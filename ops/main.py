@@ -7,7 +7,6 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from ops.cli import access, dead_letters, importing, roles, stack, verifying
-from ops.stack.errors import StackError
 
 # Each module of a command group adds its commands to the one application.
 GROUPS = (stack, roles, access, importing, dead_letters, verifying)
@@ -31,14 +30,26 @@ def main() -> None:
     console = Console(stderr=True)
     try:
         app()
-    except StackError as error:
-        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(FAILED)
+    except SystemExit:
+        raise
     except ValidationError as error:
         for each in error.errors():
             name = "_".join(("BACKSTOCK", *map(str, each["loc"]))).upper()
             console.print(f"error: {name}: {each['msg']}", style="red", markup=False)
         sys.exit(WRONG_USE)
+    except _faults() as error:
+        from ops.faults import sentence
+
+        text = f"error: {sentence(error)}"
+        console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(FAILED)
+
+
+def _faults() -> tuple[type[Exception], ...]:
+    """Looked up when something was raised: half of what they name is slow to import."""
+    from ops.faults import FAULTS
+
+    return FAULTS
 
 
 if __name__ == "__main__":

@@ -80,6 +80,7 @@ class DataDirectory:
         """Return the secret of that name, made of 256 random bits when it is asked for first."""
         path = self.secrets / name
         if not path.exists():
+            self.create()
             write_atomically(path, secrets.token_urlsafe(SECRET_BYTES).encode())
         return path.read_text().strip()
 
