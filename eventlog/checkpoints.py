@@ -1,10 +1,17 @@
 """Checkpoints kept in PostgreSQL: read, and moved inside the caller's own transaction."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from psycopg import Connection
 
-from eventlog.projection import Batch, Checkpoint, EpochMismatchError, StaleCheckpointError
+from eventlog.projection import (
+    Batch,
+    Checkpoint,
+    EpochMismatchError,
+    LedgerMark,
+    StaleCheckpointError,
+)
 
 ADVANCE = """
 UPDATE projection_checkpoints
@@ -61,7 +68,7 @@ def read_checkpoint(
 def advance_checkpoint(
     connection: Connection[Any], projection: str, version: int, batch: Batch
 ) -> None:
-    """Move the checkpoint and the ledgers' marks over `batch`, and note when.
+    """Move the checkpoint and the ledgers' marks over `batch`.
 
     Belongs in the transaction that writes the batch's data; takes the row's lock, so call it first
     to make a zombie lose before it has written anything. Raises `StaleCheckpointError`.
@@ -74,12 +81,33 @@ def advance_checkpoint(
         "after": batch.after,
         "last": batch.last,
         "recorded_at": batch.recorded_at,
-        "ledgers": list(batch.ledgers),
-        "tenants": [mark.tenant for mark in batch.ledgers.values()],
-        "positions": [mark.position for mark in batch.ledgers.values()],
-        "recorded": [mark.recorded_at for mark in batch.ledgers.values()],
     }
     if connection.execute(ADVANCE, values).rowcount != 1:
         raise StaleCheckpointError(projection, version, batch.shard, batch.after)
+    mark_ledgers(connection, projection, version, batch.ledgers)
+
+
+def mark_ledgers(
+    connection: Connection[Any], projection: str, version: int, marks: Mapping[str, LedgerMark]
+) -> None:
+    """Tell readers how far each of these ledgers is shown; a mark never goes back."""
+    values = {
+        "projection": projection,
+        "version": version,
+        "ledgers": list(marks),
+        "tenants": [mark.tenant for mark in marks.values()],
+        "positions": [mark.position for mark in marks.values()],
+        "recorded": [mark.recorded_at for mark in marks.values()],
+    }
     connection.execute(MARK_LEDGERS, values)
+
+
+def note_apply(
+    connection: Connection[Any], projection: str, version: int, *, shard: int, last: int
+) -> None:
+    """Note that the shard is applied up to `last` as of now: lag is counted to this instant.
+
+    Call it last before the commit that lets readers see the data.
+    """
+    values = {"projection": projection, "version": version, "shard": shard, "last": last}
     connection.execute(NOTE_APPLY, values)

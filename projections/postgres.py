@@ -20,7 +20,13 @@ from eventlog.checkpoints import (
 from eventlog.crash_points import crash_point
 from eventlog.outages import postgres_outages
 from eventlog.postgres.connections import Pool
-from eventlog.projection import Batch, BatchRejectedError, Checkpoint, LedgerMark
+from eventlog.projection import (
+    Batch,
+    BatchRejectedError,
+    Checkpoint,
+    LedgerMark,
+    StaleCheckpointError,
+)
 
 # A projector that stalls holds its checkpoint's row no longer than this. No pipelines here: after
 # one, PostgreSQL 18 does not start that clock.
@@ -127,7 +133,10 @@ class Checkpoints:
         position: int,
         ledgers: Mapping[str, LedgerMark],
     ) -> None:
-        """Tell what a store with a checkpoint of its own holds, unless more is told already."""
+        """Tell how far a store with a checkpoint of its own is; `ledgers` may be some of them.
+
+        Raises `StaleCheckpointError` when more is told already.
+        """
         values = {
             "projection": self.projection,
             "version": self.version,
@@ -136,7 +145,8 @@ class Checkpoints:
             "position": position,
             "recorded_at": max((mark.recorded_at for mark in ledgers.values()), default=None),
         }
-        connection.execute(FOLLOW, values)
+        if connection.execute(FOLLOW, values).rowcount != 1:
+            raise StaleCheckpointError(self.projection, self.version, shard, position)
         mark_ledgers(connection, self.projection, self.version, ledgers)
         self.note_apply(connection, shard, position)
 

@@ -30,12 +30,6 @@ from projections.stock_facts import STOCK_TYPES
 
 log = structlog.get_logger(__name__)
 
-FOLLOW = """
-UPDATE projection_checkpoints SET position = %(after)s
- WHERE projection = %(projection)s AND version = %(version)s AND shard = %(shard)s
-   AND epoch = %(epoch)s AND position < %(last)s
-"""
-
 
 class Availability:
     """A `Projection`. Each piece of a batch is one atomic call that moves the checkpoint as well.
@@ -74,6 +68,10 @@ class Availability:
                 if position < mirrored:
                     self._mirror.restart(connection, shard, position)
                     self._say("read model went back", shard, mirrored, position)
+                if position != mirrored and 0 < position <= head:
+                    # Died before it told, or what it told went with PostgreSQL's last moments.
+                    marks = self._store(shard).marks()
+                    self._mirror.follow(connection, shard, position, marks)
             if position <= head:
                 return Checkpoint(epoch=epoch, position=position)
             # It has folded what the log, restored from a backup, does not hold any more.
@@ -141,18 +139,9 @@ class Availability:
 
     def _follow(self, batch: Batch) -> None:
         """Let PostgreSQL's rows say what Redis holds, and when it came to hold it."""
-        values = {
-            "projection": self.name,
-            "version": self.version,
-            "shard": batch.shard,
-            "epoch": batch.epoch,
-            "after": batch.after,
-            "last": batch.last,
-        }
         crash_point("availability.after_call")
         with self._mirror.transaction(durable=False) as connection:
-            connection.execute(FOLLOW, values)
-            self._mirror.advance(connection, batch)
+            self._mirror.follow(connection, batch.shard, batch.last, batch.ledgers)
 
     def _store(self, shard: int) -> ShardStore:
         store = self._stores.get(shard)

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import cast
 
 import msgspec
 import redis
 
-from eventlog.projection import StoreUnavailableError
+from eventlog.projection import LedgerMark, StoreUnavailableError
 from projections.availability.fold import HashChange
 from projections.availability.keys import ShardKeys
 
 KEYS_PER_DROP_MAX = 500
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # What Redis says when it cannot take a write now, but may after an operator's help.
 FULL = ("OOM ", "MISCONF ", "NOREPLICAS ")
 _OUTAGES = (
@@ -76,6 +78,12 @@ class ShardStore:
             store_id, epoch, position = self._client.hmget(self.keys.checkpoint, names)
         ours = (store_id, epoch) == (self._store_id.encode(), self._epoch.encode())
         return int(position) if ours and position is not None else None
+
+    def marks(self) -> Mapping[str, LedgerMark]:
+        """How far the hashes show each ledger of the shard."""
+        with redis_outages():
+            found = cast("dict[bytes, bytes]", self._client.hgetall(self.keys.ledgers))
+        return {name.decode(): _mark(name.decode(), mark.decode()) for name, mark in found.items()}
 
     def unparked(self, stream: str) -> int | None:
         """The last ledger position that was written of a stream after it was parked."""
@@ -165,6 +173,15 @@ def redis_outages() -> Iterator[None]:
         ):
             raise StoreUnavailableError("Redis", error) from error
         raise
+
+
+def _mark(ledger: str, mark: str) -> LedgerMark:
+    position, recorded_at = mark.split()
+    return LedgerMark(
+        tenant=ledger.partition("/")[0],
+        position=int(position),
+        recorded_at=EPOCH + timedelta(microseconds=int(recorded_at)),
+    )
 
 
 def _text(position: int | None) -> str:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 import pytest
 
 from eventlog.crash_points import CRASH_EXIT_CODE
+from eventlog.log import RecordedEvent
 from tests.contracts.projection import ReadModel
 from tests.happenings import year
 from tests.parts import Database
-from tests.projection_side import drain
+from tests.projection_side import drain, table_rows, told_positions
 from tests.projector_process import Projector
 from tests.read_models import availability_keys, movement_rows, order_rows, stock_level_rows
 
@@ -33,6 +34,7 @@ class Running:
     read_model: ReadModel
     projector: Projector
     without_trouble: object
+    last: RecordedEvent
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ def running(
             projector = replace(projector, clickhouse_url=url)
             read_model = resources.enter_context(movement_rows(dsn, url))
         log = read_model.log
-        log.append_dated(log.ledger("main"), year(21, EVENTS))
+        recorded = log.append_dated(log.ledger("main"), year(21, EVENTS))
         shard = log.shard(LEDGER)
         drain(log, read_model.process(), shard)
         without_trouble = read_model.data()
@@ -67,6 +69,7 @@ def running(
             read_model=read_model,
             projector=replace(projector, shard=shard),
             without_trouble=without_trouble,
+            last=recorded[-1],
         )
 
 
@@ -91,7 +94,28 @@ def test_killed_again_and_again_and_cut_anew_each_time_no_row_is_lost_or_doubled
     finish(running)
 
 
+@pytest.mark.parametrize("running", ["availability"], indirect=True)
+def test_killed_before_it_told_its_position_readers_are_told_at_the_next_start(
+    running: Running,
+) -> None:
+    read_model, shard = running.read_model, running.projector.shard
+    projector = replace(running.projector, batch=running.last.shard_position)
+    code, said = projector.run(BACKSTOCK_CRASH_AT="availability.after_call")
+    assert code == CRASH_EXIT_CODE, said
+    assert told_positions(read_model.log, "availability") == {}
+    assert read_model.process().checkpoint(shard).position == running.last.shard_position
+    assert read_model.ledger_positions() == {LEDGER: running.last.ledger_position}
+    (mirror,) = (
+        row
+        for row in table_rows(read_model.log, "projection_checkpoints")
+        if (row["projection"], row["shard"]) == ("availability", shard)
+    )
+    assert mirror["position"] == running.last.shard_position
+    assert mirror["recorded_at"] == running.last.recorded_at
+
+
 def finish(running: Running) -> None:
     read_model = running.read_model
     drain(read_model.log, read_model.process(), running.projector.shard, batch=64)
     assert read_model.data() == running.without_trouble
+    assert read_model.ledger_positions() == {LEDGER: running.last.ledger_position}
