@@ -41,7 +41,12 @@ def _instant(value: object) -> object:
 
 
 def _utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise PydanticCustomError(
+            "instant_range", "write an instant whose year is 1 to 9999 in UTC too"
+        ) from error
 
 
 def _not_zero(value: int) -> int:

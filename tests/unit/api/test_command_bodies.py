@@ -172,3 +172,14 @@ def test_a_wrong_field_is_named(changed: dict[str, Any], where: str) -> None:
 def test_a_body_that_is_no_json_is_malformed() -> None:
     assert wrong(b'{"sku":').code == "malformed_json"
     assert wrong(b"[1]").errors[0].detail == "write an object with named fields"
+
+
+@pytest.mark.parametrize("when", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-10:00"])
+def test_an_instant_outside_the_calendar_in_utc_is_its_line_s_own_mistake(when: str) -> None:
+    read = read_bulk(bulk(RECEIVE, {**RECEIVE, "key": "k-2", "occurred_at": when}))
+    good, bad = read.commands
+    assert good is not None
+    assert bad is None
+    (error,) = wrong({**RECEIVE, "occurred_at": when}).errors
+    assert error.pointer == "/occurred_at"
+    assert "1 to 9999" in error.detail

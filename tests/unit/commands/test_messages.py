@@ -65,6 +65,8 @@ def test_every_command_has_a_type_of_its_own() -> None:
         ("occurred_at", "2026-03-01T09:30:00", "write an instant with its offset, 2026-03-01T09"),
         ("occurred_at", 1_700_000_000, "write an instant with its offset, 2026-03-01T09:30:00Z"),
         ("occurred_at", "1700000000", "write an instant with its offset, 2026-03-01T09:30:00Z"),
+        ("occurred_at", "0001-01-01T00:00:00+14:00", "write an instant whose year is 1 to 9999"),
+        ("occurred_at", "9999-12-31T23:59:59-10:00", "write an instant whose year is 1 to 9999"),
         ("colour", "red", "there is no such field here: leave it out"),
     ],
 )
