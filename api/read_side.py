@@ -17,7 +17,7 @@ from api.positions import Positions
 from api.problems import Problem
 from api.requests import Authenticate
 from api.waiting import Waiting, behind
-from commands.fields import LEDGER_PATTERN
+from domain.values import SLUG_PATTERN
 from eventlog.postgres.connections import Pool, tenant_transaction
 from projections.queries.availability import AvailabilityQueries
 from projections.queries.standing import (
@@ -29,7 +29,7 @@ from projections.queries.standing import (
 )
 
 LedgerName = Annotated[
-    str, Query(alias="ledger", pattern=LEDGER_PATTERN, description="The ledger's short name.")
+    str, Query(alias="ledger", pattern=SLUG_PATTERN, description="The ledger's short name.")
 ]
 MinPosition = Annotated[
     str | None,

@@ -8,14 +8,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from commands.fields import LEDGER_PATTERN, URL_PATTERN
+from commands.fields import URL_PATTERN
 from commands.messages import COMMAND_TYPES
-from domain.values import CURRENCY_PATTERN, ID_PATTERN, KEY_PATTERN
+from domain.values import CURRENCY_PATTERN, ID_PATTERN, KEY_PATTERN, SLUG_PATTERN
 
 PATTERN_REMEDIES: Mapping[str, str] = {
     ID_PATTERN: "use 1 to 64 letters, digits or . _ : / - without spaces",
     KEY_PATTERN: "use 1 to 200 printable ASCII characters",
-    LEDGER_PATTERN: "use up to 31 lower-case letters, digits or hyphens",
+    SLUG_PATTERN: "use up to 31 lower-case letters, digits or hyphens",
     CURRENCY_PATTERN: "use a currency's three capital letters, GBP",
     URL_PATTERN: "use an address that starts with http:// or https://",
 }

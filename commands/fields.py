@@ -24,11 +24,11 @@ from domain.values import (
     PRICE_MICROS_MAX,
     QUANTITY_MAX,
     REASON_LENGTH_MAX,
+    SLUG_PATTERN,
     URL_LENGTH_MAX,
     is_gtin,
 )
 
-LEDGER_PATTERN = r"^[a-z0-9][a-z0-9-]{0,30}$"
 URL_PATTERN = r"^https?://\S+$"
 INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 MICRODEGREES = 1_000_000
@@ -69,7 +69,7 @@ def _sorted(value: dict[str, str]) -> dict[str, str]:
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
-LedgerName = Annotated[str, StringConstraints(pattern=LEDGER_PATTERN)]
+LedgerName = Annotated[str, StringConstraints(pattern=SLUG_PATTERN)]
 Currency = Annotated[str, StringConstraints(pattern=CURRENCY_PATTERN)]
 Gtin = Annotated[str, AfterValidator(_gtin)]
 MediaUrl = Annotated[str, StringConstraints(pattern=URL_PATTERN, max_length=URL_LENGTH_MAX)]

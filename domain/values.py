@@ -11,8 +11,8 @@ from domain.events import Event
 
 # One word, 1 to 64 characters. No `@`: it parts the SKU from the location in a stock's stream name.
 ID_PATTERN = r"^[A-Za-z0-9._:/-]{1,64}$"
-# Tenants and ledgers.
-SLUG_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+# Tenants and ledgers; the tables of both check the same.
+SLUG_PATTERN = r"^[a-z0-9][a-z0-9-]{0,30}$"
 CURRENCY_PATTERN = r"^[A-Z]{3}$"
 # Printable ASCII: what an HTTP header can carry.
 KEY_PATTERN = r"^[ -~]{1,200}$"

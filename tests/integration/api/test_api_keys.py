@@ -5,7 +5,7 @@ import time
 import pytest
 
 from api import authentication
-from ops.access import revoke_key
+from ops.access import AccessError, add_tenant, revoke_key
 from tests.api_world import Business, receive
 
 
@@ -62,3 +62,17 @@ def test_the_secret_is_nowhere_in_the_store(acme: Business) -> None:
         rows = connection.execute("SELECT a::text FROM api_keys AS a").fetchall()
     assert rows
     assert secret not in str(rows)
+
+
+@pytest.mark.parametrize("slug", ["a" * 32, "a" * 40, "-a", "Acme", "a/b"])
+def test_a_name_that_the_store_would_not_take_is_refused_in_words(
+    acme: Business, slug: str
+) -> None:
+    for tenant, ledger in ((slug, "main"), ("bolt", slug)):
+        with pytest.raises(AccessError, match="is no name for a tenant or ledger"):
+            add_tenant(acme.process.database.log, tenant, name="Bolt", ledgers=[ledger])
+
+
+def test_the_longest_names_are_taken(acme: Business) -> None:
+    name = "a" * 31
+    assert add_tenant(acme.process.database.log, name, name="Long", ledgers=[name]) == [f"{name}/{name}"]

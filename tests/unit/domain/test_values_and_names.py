@@ -65,6 +65,8 @@ from tests.builders import (
         (ID_PATTERN, "é", False),
         (SLUG_PATTERN, "acme-2", True),
         (SLUG_PATTERN, "a", True),
+        (SLUG_PATTERN, "a" * 31, True),
+        (SLUG_PATTERN, "a" * 32, False),
         (SLUG_PATTERN, "-a", False),
         (SLUG_PATTERN, "A", False),
         (SLUG_PATTERN, "a/b", False),
