@@ -25,7 +25,10 @@ END_STALLED_HOLDER = """
 def end_stalled_holder(pool: Pool, shard: int) -> bool:
     """End the session that holds the shard's head, if all it does is wait for its client for long.
 
-    True when one was ended. A holder that is at work is left alone, however long it takes.
+    True when one was ended. A holder whose statement the server is working on is left alone,
+    however long it takes. One that computes between its statements looks no different from one that
+    is gone: whoever decides under the lock must be done well within LOCK_MILLISECONDS_MAX, and what
+    is ended all the same is rolled back whole and told so.
     """
     with borrowed(pool) as connection:
         ended = connection.execute(END_STALLED_HOLDER, (shard, LOCK_MILLISECONDS_MAX))
