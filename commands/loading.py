@@ -15,7 +15,8 @@ from eventlog.log import LogReader, SnapshotStore
 
 log = structlog.get_logger(__name__)
 
-STREAMS_PER_READ_MAX = 2_000
+# Each stream's tail may be as long as what a snapshot waits for: this bounds the events of a read.
+STREAMS_PER_READ_MAX = 200
 # An order's stocks are known once the order is read: two rounds, and one to see that all is there.
 PLAN_ROUNDS_MAX = 3
 # Another writer appended more than this meanwhile: starting afresh is cheaper than folding it all.
