@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
@@ -56,6 +57,9 @@ class SnapshotKeeper:
             self._store.save([snapshot(key, kept) for key, kept in due])
         except LogUnavailableError as error:
             log.warning("snapshots_not_kept", streams=len(due), error=str(error))
+        except Exception as error:  # noqa: BLE001 - nobody awaits this: it would vanish
+            trace = "".join(traceback.format_exception(error))
+            log.error("snapshots_failed", streams=len(due), trace=trace)  # noqa: TRY400 - no locals
         finally:
             with self._lock:
                 self._waiting -= len(due)

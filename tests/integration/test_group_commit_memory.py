@@ -8,9 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from commands import group_commit
-from commands.folds import beginning, folded_all
+from commands.folds import Folded, beginning, folded_all
+from commands.memory import ShardMemory
+from commands.snapshots import SNAPSHOT_EVERY, SnapshotKeeper
 from domain.stock import Stock
 from eventlog.log import Appended, Appender, Decision
 from eventlog.postgres.append import PostgresAppender
@@ -202,3 +205,53 @@ async def test_the_past_beyond_memory_is_read_even_in_one_bulk(
         restated = [e.data for e in side.events() if e.type == "stock.count_restated.v1"]
         assert len(restated) == 6
         assert all(b'"count_id":"c-0"' in data for data in restated)
+
+
+async def test_a_fault_while_snapshots_are_kept_is_logged_and_the_next_are_kept(
+    postgres_database: Database,
+) -> None:
+    pool = open_log_pool(postgres_database.log, size=2, name="snapshots")
+    faults = [RuntimeError("no room"), None]
+
+    class FailsOnce(PostgresSnapshots):
+        def save(self, snapshots: Any) -> None:
+            fault = faults.pop(0)
+            if fault is not None:
+                raise fault
+            super().save(snapshots)
+
+    with capture_logs() as logged:
+        keeper = SnapshotKeeper(FailsOnce(pool))
+        for version in (SNAPSHOT_EVERY, 2 * SNAPSHOT_EVERY):
+            memory = ShardMemory(known_position=0)
+            memory.put(KEY, Folded(version, Stock(sku=SKU, location="hall", version=version), 0))
+            keeper.keep_due([KEY], memory)
+        keeper.close()
+    told_of = [(each["event"], each["log_level"], each["streams"]) for each in logged]
+    assert told_of == [("snapshots_failed", "error", 1)]
+    assert "RuntimeError: no room" in logged[0]["trace"]
+    assert PostgresSnapshots(pool).load([KEY])[KEY].stream_version == 2 * SNAPSHOT_EVERY
+    pool.close()
+
+
+async def test_a_cold_writer_reads_many_streams_a_part_at_a_time(
+    postgres_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    class AskedReader(PostgresReader):
+        def read_streams(self, wanted: Any) -> Any:
+            asked.append(len(wanted))
+            return super().read_streams(wanted)
+
+    pool = open_log_pool(postgres_database.log, size=2, name="cold")
+    items = [
+        {"type": "register_item", "key": f"i-{n}", "sku": f"i-{n}", "name": "Item"}
+        for n in range(450)
+    ]
+    async with write_side(postgres_database.log, reader=AskedReader(pool)) as side:
+        answers = await side.send_all(*items, mode="atomic")
+        assert {answer.outcome for answer in answers} == {"accepted"}
+    assert sum(asked) == len(items)
+    assert max(asked) <= 200
+    pool.close()
