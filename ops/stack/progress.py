@@ -15,6 +15,7 @@ from ops.stack.state import State, UnitState
 COLOURS = {
     State.STARTING: "yellow",
     State.READY: "green",
+    State.UNRESPONSIVE: "red",
     State.RESTARTING: "red",
     State.STOPPED: "dim",
     State.EXTERNAL: "cyan",

@@ -16,10 +16,14 @@ STALE_FAREWELL_SECONDS = 15.0
 
 
 class State(StrEnum):
-    """Of one part or role. EXTERNAL: reached by an address from outside, never ours to stop."""
+    """Of one part or role. EXTERNAL: reached by an address from outside, never ours to stop.
+
+    UNRESPONSIVE: it was ready and lives, but does not answer now; it is left alone.
+    """
 
     STARTING = "starting"
     READY = "ready"
+    UNRESPONSIVE = "unresponsive"
     RESTARTING = "restarting"
     STOPPED = "stopped"
     EXTERNAL = "external"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from ops.stack.child import Child, Launch
 from ops.stack.directory import DataDirectory, tail
-from ops.stack.errors import PartError
+from ops.stack.errors import NotReadyError, PartError
 from ops.stack.parts import Part, await_ready, ending
 from ops.stack.state import State, UnitState
 
@@ -20,6 +20,9 @@ HEALTHY_SECONDS = 30.0
 # A part that has never been ready and has died this often will not be by trying again.
 START_ATTEMPTS_MAX = 3
 WATCH_PAUSE_SECONDS = 0.1
+# A ready part is asked this often whether it still answers. Once may be a hiccup, twice is told.
+CHECK_EVERY_SECONDS = 5.0
+SILENCES_MAX = 1
 AFTER_PAUSE_SECONDS = 0.05
 
 
@@ -127,8 +130,7 @@ class Unit(threading.Thread):
             if not self._stopping.is_set():
                 self._change(State.READY)
                 self.settled.set()
-            while child.exit_code() is None and not self._stopping.wait(WATCH_PAUSE_SECONDS):
-                pass
+            self._watch(launch, child)
         except PartError as trouble:
             return 0.0, trouble
         finally:
@@ -136,6 +138,29 @@ class Unit(threading.Thread):
         how = ending(child.exit_code() or 0)
         died = PartError(self.part.name, f"{how}; {log} ends with", tail(log))
         return time.monotonic() - ready_at, died
+
+    def _watch(self, launch: Launch, child: Child) -> None:
+        """Until the child ends or is to stop. One that does not answer is shown, never killed: it
+        may be at work on what its store must replay or merge.
+        """
+        silences = 0
+        next_check = time.monotonic() + CHECK_EVERY_SECONDS
+        while child.exit_code() is None and not self._stopping.wait(WATCH_PAUSE_SECONDS):
+            if time.monotonic() < next_check:
+                continue
+            try:
+                self.part.check(launch.asked_at)
+            except NotReadyError as error:
+                silences += 1
+                if silences > SILENCES_MAX and self.state.state is State.READY:
+                    self._change(State.UNRESPONSIVE)
+                    self._say(f"{self.part.name} does not answer: {error.reason}")
+            else:
+                silences = 0
+                if self.state.state is State.UNRESPONSIVE:
+                    self._change(State.READY)
+                    self._say(f"{self.part.name} answers again")
+            next_check = time.monotonic() + CHECK_EVERY_SECONDS
 
     def _change(self, state: State, **fields: float | str | None) -> None:
         since = self.state.since if state is self.state.state else now()

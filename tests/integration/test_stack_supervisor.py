@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ import redis
 
 from ops.stack.child import Identity
 from ops.stack.directory import DataDirectory
-from ops.stack.errors import DirectoryBusyError, PartError
+from ops.stack.errors import DirectoryBusyError, NotReadyError, PartError
 from ops.stack.parts import Part, running
 from ops.stack.postgres import PostgresPart
 from ops.stack.redis import RedisPart
@@ -90,6 +91,29 @@ def test_a_role_that_dies_is_started_again_and_its_last_words_are_said(tmp_path:
         assert stack.unit("worker").pid != first.pid
         assert "was killed by signal 9" in stack.notes.said[0]
         assert "out of paper" in stack.notes.said[0]
+
+
+def test_a_role_that_no_longer_answers_is_shown_and_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ops.stack.unit.CHECK_EVERY_SECONDS", 0.1)
+    silent = threading.Event()
+
+    def is_ready(_address: str) -> None:
+        if silent.is_set():
+            raise NotReadyError("worker", "out to lunch")
+
+    with supervised(tmp_path, of_roles(role("worker", READY, is_ready=is_ready))) as stack:
+        first = stack.unit("worker")
+        silent.set()
+        assert eventually(lambda: stack.unit("worker").state is State.UNRESPONSIVE)
+        silent.clear()
+        assert eventually(lambda: stack.unit("worker").state is State.READY)
+        assert (stack.unit("worker").pid, stack.unit("worker").restarts) == (first.pid, 0)
+        assert stack.notes.said[:2] == [
+            "worker does not answer: out to lunch",
+            "worker answers again",
+        ]
 
 
 def test_the_pause_before_a_restart_doubles(tmp_path: Path) -> None:
