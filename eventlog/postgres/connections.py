@@ -60,7 +60,11 @@ def open_read_pool(dsn: str, *, size: int, name: str) -> Pool:
     Raises `RoleError` for a role that row-level security does not bind, `LogUnavailableError`.
     """
     _refuse_role(dsn, exempt=False)
-    options = f"-c statement_timeout={STATEMENT_MILLISECONDS_MAX}"
+    # As the session's own way, so that a transaction need not say it in a round trip of its own.
+    options = (
+        f"-c statement_timeout={STATEMENT_MILLISECONDS_MAX} -c default_transaction_read_only=on"
+        r" -c default_transaction_isolation=repeatable\ read"
+    )
     return _pool(dsn, size=size, name=name, options=options)
 
 
@@ -72,8 +76,9 @@ def tenant_transaction(pool: Pool, tenant: str) -> Iterator[Connection[TupleRow]
     Raises `LogUnavailableError` when no connection is to be had.
     """
     with borrowed(pool) as connection, connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        connection.execute("SELECT set_config('backstock.tenant', %s, true)", (tenant,))
+        connection.execute(
+            "SELECT set_config('backstock.tenant', %s, true)", (tenant,), prepare=True
+        )
         yield connection
 
 
