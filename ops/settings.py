@@ -51,6 +51,11 @@ class Settings(BaseSettings):
     shards: int = Field(
         default=16, ge=1, le=1024, description="Shards of a new store; fixed once it is made"
     )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="Who shows it as a bearer token may scrape /metrics (default: this machine)",
+    )
 
     def external_addresses(self) -> dict[str, str]:
         """Return the address of each part that is given from outside, by the part's name."""

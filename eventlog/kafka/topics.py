@@ -16,6 +16,7 @@ from confluent_kafka.cimpl import NewTopic
 from eventlog.projection import StoreUnavailableError
 
 REQUEST_SECONDS_MAX: Final = 5.0
+ASK_SECONDS_MAX: Final = 3.0
 VISIBLE_SECONDS_MAX: Final = 30.0
 VISIBLE_PAUSE_SECONDS: Final = 0.05
 RECORD_BYTES_MAX: Final = 16 * 1024 * 1024
@@ -90,6 +91,16 @@ def ensure_topic(bootstrap: str, topic: Topic, *, sleep: Callable[[float], objec
         if partitions != topic.partitions:
             raise TopicMismatchError(topic.name, "partitions", partitions, topic.partitions)
         _compare_settings(admin, topic)
+    except KafkaException as error:
+        raise StoreUnavailableError("Kafka", error) from error
+
+
+def refuse_silent(bootstrap: str) -> None:
+    """Return when a broker answers within ASK_SECONDS_MAX. Raises `StoreUnavailableError`."""
+    try:
+        AdminClient({"bootstrap.servers": bootstrap, "log_level": 0}).list_topics(
+            timeout=ASK_SECONDS_MAX
+        )
     except KafkaException as error:
         raise StoreUnavailableError("Kafka", error) from error
 

@@ -11,6 +11,7 @@ from api.app import create_app
 from api.assembly import Addresses, assemble
 from api.deps import ApiSettings
 from api.operator_routes import PartCheck
+from eventlog.kafka.topics import refuse_silent
 from migrations.runner import refuse_unmigrated
 from ops.processes.lifecycle import calm_collector, log_to_stderr
 from ops.stores import Stores
@@ -31,13 +32,9 @@ def run(stores: Stores, *, host: str, port: int) -> None:
             redis_url=stores.redis_url,
             clickhouse_url=stores.clickhouse_url,
         ),
-        ApiSettings(signing_secret=stores.api_signing_secret, console=True),
+        settings_of(stores),
         clock=lambda: datetime.now(UTC),
-        checks=[
-            PartCheck(
-                name="migrations", required=True, check=partial(refuse_unmigrated, stores.read_dsn)
-            )
-        ],
+        checks=checks_of(stores),
     )
     app = create_app(deps)
     calm_collector()
@@ -50,4 +47,27 @@ def run(stores: Stores, *, host: str, port: int) -> None:
         timeout_graceful_shutdown=GRACEFUL_SECONDS_MAX,
         limit_concurrency=CONCURRENT_REQUESTS_MAX,
         backlog=WAITING_CONNECTIONS_MAX,
+    )
+
+
+def settings_of(stores: Stores) -> ApiSettings:
+    """What the API is told beside the addresses."""
+    token = stores.settings.metrics_token
+    return ApiSettings(
+        signing_secret=stores.api_signing_secret,
+        metrics_token=token.get_secret_value() if token else None,
+        console=True,
+    )
+
+
+def checks_of(stores: Stores) -> tuple[PartCheck, ...]:
+    """What /readyz asks beside the stores that the API itself uses."""
+    return (
+        PartCheck(
+            name="migrations", required=True, check=partial(refuse_unmigrated, stores.read_dsn)
+        ),
+        # Commands are taken and read models answer without it; they only no longer move on fast.
+        PartCheck(
+            name="kafka", required=False, check=partial(refuse_silent, stores.kafka_bootstrap)
+        ),
     )
