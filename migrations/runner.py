@@ -23,6 +23,7 @@ POSTGRES_FILES = Path(__file__).parent / "postgres"
 # Any number will do, as long as every version of this code takes the same.
 MIGRATION_LOCK = 0x6261636B73746F6B
 LOCK_SECONDS_MAX = 120
+NEW_STORE_SHARDS = 16
 ASK_SECONDS_MAX = 3
 
 
@@ -64,12 +65,13 @@ def migrate(
     *,
     log_password: str,
     read_password: str,
-    shards: int = 16,
+    shards: int | None = None,
     directory: Path = POSTGRES_FILES,
 ) -> None:
     """Make roles, apply what is pending, fix the number of shards at the first time. Blocks.
 
-    The admin may create roles that bypass row-level security. Raises the errors above,
+    `shards`: None takes what the store has, NEW_STORE_SHARDS when it is new. The admin may create
+    roles that bypass row-level security. Raises the errors above,
     `MigrationNameError`, and psycopg's own when the database is out of reach or refuses; then
     nothing was changed but the roles.
     """
@@ -158,14 +160,15 @@ def _remember(driver: psycopg.Connection, pending: Sequence[SqlFile]) -> None:
         )
 
 
-def _fix_shards(driver: psycopg.Connection, shards: int) -> None:
+def _fix_shards(driver: psycopg.Connection, wanted: int | None) -> None:
     driver.execute(
-        "INSERT INTO store_identity (shards) VALUES (%s) ON CONFLICT DO NOTHING", (shards,)
+        "INSERT INTO store_identity (shards) VALUES (%s) ON CONFLICT DO NOTHING",
+        (wanted or NEW_STORE_SHARDS,),
     )
-    stored = driver.execute("SELECT shards FROM store_identity").fetchone()
-    if stored is None or stored[0] != shards:
-        raise ShardCountError(stored[0] if stored else 0, shards)
+    ((stored,),) = driver.execute("SELECT shards FROM store_identity").fetchall()
+    if wanted is not None and stored != wanted:
+        raise ShardCountError(stored, wanted)
     driver.execute(
         "INSERT INTO shards (shard) SELECT generate_series(0, %s - 1) ON CONFLICT DO NOTHING",
-        (shards,),
+        (stored,),
     )

@@ -48,8 +48,11 @@ class Settings(BaseSettings):
         default="backstock", description="Topics are PREFIX.events.v1 and PREFIX.heads.v1"
     )
     redis_prefix: str = Field(default="backstock", description="Every key begins with it")
-    shards: int = Field(
-        default=16, ge=1, le=1024, description="Shards of a new store; fixed once it is made"
+    shards: int | None = Field(
+        default=None,
+        ge=1,
+        le=1024,
+        description="Shards of a new store, fixed once it is made (default: 16)",
     )
     metrics_token: SecretStr | None = Field(
         default=None,

@@ -32,7 +32,7 @@ def directory(tmp_path: Path) -> Path:
     return shutil.copytree(POSTGRES_FILES, tmp_path / "postgres")
 
 
-def run(dsn: str, directory: Path = POSTGRES_FILES, *, shards: int = 16) -> None:
+def run(dsn: str, directory: Path = POSTGRES_FILES, *, shards: int | None = None) -> None:
     migrate(
         dsn,
         # The roles belong to the whole server, which other tests use as well.
@@ -155,6 +155,12 @@ def test_the_number_of_shards_is_for_ever(blank_database: str) -> None:
         run(blank_database, shards=8)
     assert (caught.value.stored, caught.value.wanted) == (4, 8)
     assert len(query(blank_database, "TABLE shards")) == 4
+
+
+def test_a_store_keeps_its_number_of_shards_when_none_is_asked_for(blank_database: str) -> None:
+    run(blank_database, shards=8)
+    run(blank_database)
+    assert len(query(blank_database, "TABLE shards")) == 8
 
 
 def test_everything_belongs_to_a_role_that_cannot_log_in(blank_database: str) -> None:
