@@ -26,6 +26,11 @@ UPDATE projection_checkpoints SET claimed_to = %(last)s
  WHERE projection = %(projection)s AND version = %(version)s AND shard = %(shard)s
    AND epoch = %(epoch)s AND position = %(after)s AND claimed_to IS NULL
 """
+GIVE_UP = """
+UPDATE projection_checkpoints SET claimed_to = NULL
+ WHERE projection = %(projection)s AND version = %(version)s AND shard = %(shard)s
+   AND epoch = %(epoch)s AND position = %(after)s AND claimed_to = %(last)s
+"""
 FINISH = """
 UPDATE projection_checkpoints SET claimed_to = NULL
  WHERE projection = %(projection)s AND version = %(version)s AND shard = %(shard)s
@@ -77,6 +82,22 @@ class Claims:
         with self._checkpoints.transaction() as connection:
             claimed = self._execute(connection, CLAIM, values).rowcount
         if claimed != 1:
+            raise self._stale(batch)
+
+    def give_up(self, batch: Batch) -> None:
+        """Free a range that the engine refused, so that it may be cut anew.
+
+        Nothing of it is in the table of rows that are counted, and no token of it is remembered
+        there. Raises `StaleCheckpointError` when the claim is no longer this one.
+        """
+        values = self._key(batch.shard) | {
+            "epoch": batch.epoch,
+            "after": batch.after,
+            "last": batch.last,
+        }
+        with self._checkpoints.transaction() as connection:
+            freed = self._execute(connection, GIVE_UP, values).rowcount
+        if freed != 1:
             raise self._stale(batch)
 
     def finish(self, batch: Batch, *, rows: int, claimed: bool) -> None:

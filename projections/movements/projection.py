@@ -1,7 +1,8 @@
 """`movements`: folds stock, item and location events into tables of ClickHouse.
 
 Each range of events is claimed in PostgreSQL, inserted under the range's token, and done when the
-checkpoint moves; whoever finds an open claim sends that same range again before anything else.
+checkpoint moves; whoever finds an open claim sends that same range again before anything else. A
+range that the engine refuses for its rows is given up, and cut anew.
 """
 
 from __future__ import annotations
@@ -16,12 +17,19 @@ from eventlog.crash_points import crash_point
 from eventlog.log import LogReader, RecordedEvent
 from eventlog.parked import ParkedStreams
 from eventlog.postgres.connections import Pool
-from eventlog.projection import Batch, Checkpoint, StoreUnavailableError, batch_of
+from eventlog.projection import (
+    Batch,
+    BatchRejectedError,
+    Checkpoint,
+    StoreUnavailableError,
+    batch_of,
+)
 from projections.item_facts import ITEM_STORED, LOCATION_STORED
 from projections.movements.claims import Claims, ShardState
 from projections.movements.dimensions import item_rows, location_rows
 from projections.movements.fold import movement_rows
 from projections.movements.inserts import (
+    BlockRefusedError,
     clickhouse_outages,
     drop_shard,
     insert_block,
@@ -82,8 +90,12 @@ class Movements:
         if claimed:
             self._claims.claim(batch)
             crash_point("movements.after_claim")
-            with self._trusting():
-                self._insert(batch, blocks)
+            try:
+                with self._trusting():
+                    self._insert(batch, blocks)
+            except BlockRefusedError as refused:
+                self._claims.give_up(batch)
+                raise BatchRejectedError(batch, refused) from refused
             crash_point("movements.after_insert")
         self._claims.finish(batch, rows=len(blocks[0]), claimed=claimed)
 
@@ -105,7 +117,10 @@ class Movements:
             fresh = [event for event in events if event.ledger_position not in known]
             blocks = self._blocks(fresh)
             what = f"{first.ledger}:{first.ledger_position}-{last.ledger_position}"
-            self._send(first.shard, f"parked:{what}", blocks)
+            try:
+                self._send(first.shard, f"parked:{what}", blocks)
+            except BlockRefusedError as refused:
+                raise BatchRejectedError(None, refused) from refused
             self._claims.count(connection, first.shard, len(blocks[0]))
 
     def rebuild(self) -> None:
@@ -134,8 +149,7 @@ class Movements:
             return 0
         if state.claimed_to is None:
             return state.position
-        self._take_over(shard, state, state.claimed_to)
-        return state.claimed_to
+        return self._take_over(shard, state, state.claimed_to)
 
     def _is_whole(self, shard: int, state: ShardState) -> bool:
         table = self._tables[0]
@@ -164,8 +178,8 @@ class Movements:
         for table in self._tables:
             drop_shard(self._client, table, shard)
 
-    def _take_over(self, shard: int, state: ShardState, claimed_to: int) -> None:
-        """Send a claimed range again, cut and marked as it was, and finish it."""
+    def _take_over(self, shard: int, state: ShardState, claimed_to: int) -> int:
+        """Send a claimed range again, cut and marked as it was, and finish it; the checkpoint."""
         parked = {key: stream.position for key, stream in self._parked.streams().items()}
         events: list[RecordedEvent] = []
         while (after := state.position + len(events)) < claimed_to:
@@ -176,8 +190,14 @@ class Movements:
         batch = batch_of(events, epoch=self._epoch, handles=self.handles, parked=parked)
         log.info("claim taken over", read_model=self.name, shard=shard, claimed_to=claimed_to)
         blocks = self._blocks(batch.events)
-        self._insert(batch, blocks)
+        try:
+            self._insert(batch, blocks)
+        except BlockRefusedError:
+            # Who applies it next learns which event is to blame.
+            self._claims.give_up(batch)
+            return batch.after
         self._claims.finish(batch, rows=len(blocks[0]), claimed=True)
+        return batch.last
 
     def _blocks(self, events: Sequence[RecordedEvent]) -> Blocks:
         return (
@@ -190,6 +210,8 @@ class Movements:
         self._send(batch.shard, f"{batch.after + 1}-{batch.last}", blocks)
 
     def _send(self, shard: int, what: str, blocks: Blocks) -> None:
-        for table, rows in zip(self._tables, blocks, strict=True):
+        # Movements last, as only they are counted: refused, a range has left nothing but rows of
+        # items and locations, which replace each other by position.
+        for table, rows in reversed(list(zip(self._tables, blocks, strict=True))):
             token = f"{self.name}:v{self.version}:{self._epoch}:{shard}:{what}:{table.place}"
             insert_block(self._client, table, rows, token)
