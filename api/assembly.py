@@ -100,6 +100,7 @@ def assemble(
                 clickhouse=clickhouse,
                 positions=positions,
                 clock=clock,
+                monotonic=monotonic,
             ),
             metrics=metrics,
             parts=(*_own_parts(read_pool, redis_client, clickhouse), *checks),

@@ -1,5 +1,6 @@
 """What the read routes hold: the read role's pool, and no way to any other connection."""
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,10 @@ from projections.queries.standing import (
     next_recorded_at,
     parked_since,
 )
+
+# Readers must notice within a second that another version of a read model was made the active one.
+RECENT_SECONDS_MAX = 0.5
+RECENT_LEDGERS_MAX = 10_000
 
 LedgerName = Annotated[
     str, Query(alias="ledger", pattern=SLUG_PATTERN, description="The ledger's short name.")
@@ -145,6 +150,14 @@ class View:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecentStanding:
+    """Where a ledger stood `age_seconds` ago."""
+
+    standing: LedgerStanding
+    age_seconds: float
+
+
 class ReadSide:
     """Reads as one tenant at a time; everything that blocks is called from worker threads."""
 
@@ -156,12 +169,15 @@ class ReadSide:
         clickhouse: ClickHouse,
         positions: Positions,
         clock: Callable[[], datetime],
+        monotonic: Callable[[], float],
     ) -> None:
         self.availability = availability
         self.clickhouse = clickhouse
         self._pool = read_pool
         self._positions = positions
         self._clock = clock
+        self._monotonic = monotonic
+        self._recent: OrderedDict[str, tuple[LedgerStanding, float]] = OrderedDict()
         self.waiting = Waiting(self.ledger_standing)
 
     def asking(self, authenticate: Authenticate, *read_models: str) -> Asking:
@@ -198,6 +214,21 @@ class ReadSide:
         """Raises Problem (unknown_ledger), LogUnavailableError. Blocks."""
         with tenant_transaction(self._pool, tenant) as connection:
             return _known(ledger_standing(connection, f"{tenant}/{ledger_name}"))
+
+    def recent_standing(self, ask: Ask) -> RecentStanding:
+        """A standing at most RECENT_SECONDS_MAX old, for reads that are asked thousands of times.
+
+        Raises as `ledger_standing`. Blocks when there is none.
+        """
+        now = self._monotonic()
+        known = self._recent.get(ask.ledger)
+        if known is not None and now - known[1] < RECENT_SECONDS_MAX:
+            return RecentStanding(standing=known[0], age_seconds=now - known[1])
+        standing = self.ledger_standing(ask.principal.tenant, ask.ledger_name)
+        self._recent[ask.ledger] = standing, now
+        while len(self._recent) > RECENT_LEDGERS_MAX:
+            self._recent.popitem(last=False)
+        return RecentStanding(standing=standing, age_seconds=self._monotonic() - now)
 
     @contextmanager
     def view(self, ask: Ask) -> Iterator[View]:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Security
 from pydantic import BaseModel, Field, StringConstraints
 
-from api.answer_schemas import READ_PROBLEMS, Answered
+from api.answer_schemas import READ_PROBLEMS, Answered, AsOf
 from api.authentication import READ
 from api.read_routes.items import Sku, unknown_item
 from api.read_side import Ask, ReadSide
@@ -73,9 +73,31 @@ def availability_routes(reads: ReadSide, authenticate: Authenticate) -> APIRoute
 
 
 def _answered(reads: ReadSide, ask: Ask, skus: list[str]) -> tuple[Answered, list[Available]]:
+    recent = reads.recent_standing(ask)
+    model = recent.standing.models.get(MODEL)
+    if model is not None and not model.parked_streams:
+        prefix = model.model.places["availability"]
+        found_at, found = reads.availability.available(prefix, ask.ledger, skus)
+        if found_at.position >= max(recent.standing.position, ask.min_position):
+            as_of = AsOf(
+                ledger=ask.ledger_name,
+                position=found_at.position,
+                recorded_at=found_at.recorded_at,
+                # What has come since that head was read may be missing: for no longer than this.
+                age_seconds=round(recent.age_seconds, 3),
+                read_model=MODEL,
+                version=model.model.version,
+            )
+            return Answered(as_of=as_of, stale=[]), found
+    return _looked_at_closely(reads, ask, skus)
+
+
+def _looked_at_closely(
+    reads: ReadSide, ask: Ask, skus: list[str]
+) -> tuple[Answered, list[Available]]:
     with reads.view(ask) as view:
         prefix = view.places(MODEL)["availability"]
-        standing, found = reads.availability.available(prefix, ask.ledger, skus)
+        found_at, found = reads.availability.available(prefix, ask.ledger, skus)
         streams = [
             stream
             for each in found
@@ -84,7 +106,7 @@ def _answered(reads: ReadSide, ask: Ask, skus: list[str]) -> tuple[Answered, lis
                 *(stock_stream(each.sku, location) for location in each.locations),
             )
         ]
-        as_of = view.as_of_other_store(MODEL, standing.position, standing.recorded_at)
+        as_of = view.as_of_other_store(MODEL, found_at.position, found_at.recorded_at)
         return Answered(as_of=as_of, stale=view.stale(MODEL, streams)), found
 
 

@@ -75,4 +75,6 @@ def test_a_name_that_the_store_would_not_take_is_refused_in_words(
 
 def test_the_longest_names_are_taken(acme: Business) -> None:
     name = "a" * 31
-    assert add_tenant(acme.process.database.log, name, name="Long", ledgers=[name]) == [f"{name}/{name}"]
+    assert add_tenant(acme.process.database.log, name, name="Long", ledgers=[name]) == [
+        f"{name}/{name}"
+    ]

@@ -79,7 +79,11 @@ def test_lists_and_sums_hold_nothing_of_another(
             beside = acme.http().get(path, params=needed)
             alone = empty.http().get(path, params=needed)
             assert beside.status_code == 200, name
-            assert beside.json() == alone.json(), name
+            assert _ageless(beside.json()) == _ageless(alone.json()), name
+
+
+def _ageless(answer: dict[str, Any]) -> dict[str, Any]:
+    return {**answer, "as_of": {**answer["as_of"], "age_seconds": None}}
 
 
 def test_a_command_on_anothers_ids_is_answered_as_on_nobodys(

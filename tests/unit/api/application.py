@@ -29,6 +29,7 @@ def application(**settings: Any) -> FastAPI:
             clickhouse=nothing,
             positions=positions,
             clock=lambda: now,
+            monotonic=lambda: 0.0,
         ),
         metrics=Metrics(),
         parts=(),
