@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from domain import events as facts
@@ -168,3 +169,20 @@ def test_only_so_many_applies_are_remembered(
     kept = sorted(row["position"] for row in table_rows(log, "projection_applies"))
     assert kept[-1] == end
     assert 4 <= len(kept) < 4 + 5
+
+
+def test_an_apply_is_noted_after_its_rows_are_written(
+    read_model: StockLevelRows, postgres_database: Database
+) -> None:
+    log = read_model.log
+    log.append_dated(log.ledger("main"), year(3, 20))
+    with psycopg.connect(postgres_database.admin) as admin:
+        admin.execute(
+            "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql"
+            " AS 'BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END'"
+        )
+        admin.execute("CREATE TRIGGER slow AFTER INSERT ON stock_levels_v1 EXECUTE FUNCTION slow()")
+    before = datetime.now(UTC)
+    drain(log, read_model.process(), log.shard(LEDGER))
+    (noted,) = table_rows(log, "projection_applies")
+    assert noted["applied_at"] - before >= timedelta(seconds=0.3)

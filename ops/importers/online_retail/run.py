@@ -15,6 +15,7 @@ from ops.importers.online_retail.invoices import Body, Commands, events_of, invo
 from ops.importers.online_retail.openings import Opening, Survey, survey
 from ops.importers.online_retail.rows import Row, read_rows
 from ops.importers.pace import Pace
+from ops.stack.errors import StackError
 
 # A bulk of this many events is decided and stored in well under a second.
 BULK_EVENTS = 3_000
@@ -96,13 +97,21 @@ class OnlineRetailImport:
         return Imported(survey=found, tally=self._tally, seconds=time.monotonic() - started)
 
     def lag_p99_seconds(self, imported: Imported) -> float | None:
-        """For every append of this import, the slowest read model's apply minus recorded_at."""
+        """For every append of this import, the slowest read model's apply minus recorded_at.
+
+        Raises StackError when some append has no apply: the figure would leave out the worst.
+        """
         first, last = imported.tally.first_position, imported.tally.last_position
         if first is None or last is None:
             return None
         lag: Any = self._client.get(
             "/v1/read-models/lag", ledger=self._ledger, after=first - 1, until=last
         )
+        if unapplied := lag["lag"]["unapplied"]:
+            raise StackError(
+                f"of {unapplied} appends of this import nobody knows when a read model applied"
+                " them: all is imported, but its lag is unknown; see `backstock status`"
+            )
         return float(lag["lag"]["p99_seconds"])
 
     def _open(self, found: Survey, at: str) -> None:
