@@ -11,11 +11,11 @@ from ops.stores import Stores
 
 READ_MODELS = """
 SELECT c.projection, sum(c.position), sum(s.position - c.position),
-       max(extract(epoch FROM clock_timestamp() - c.recorded_at))
-           FILTER (WHERE s.position > c.position)
+       greatest(0, max(extract(epoch FROM clock_timestamp() - e.recorded_at)))
   FROM projection_checkpoints c
   JOIN projections p USING (projection, version)
   JOIN shards s USING (shard)
+  LEFT JOIN events e ON e.shard = c.shard AND e.shard_position = c.position + 1
  WHERE p.state = 'active'
  GROUP BY c.projection
 """
@@ -26,18 +26,20 @@ SELECT coalesce(sum(r.position), 0), sum(s.position - coalesce(r.position, 0))
 
 
 def standing(stores: Stores) -> Mapping[str, Mapping[str, Any]]:
-    """By role: `position` (events done over all shards), `lag` in events, `lag_seconds`.
+    """By role: `position` (events done over all shards), `lag` in events, `lag_seconds`: for how
+    long the oldest event that is not applied yet has waited, 0 when there is none.
 
     Nothing while PostgreSQL is out of reach: its own state says so already.
     """
     try:
-        return _standing(stores)
+        return standing_in(stores.log_dsn)
     except psycopg.OperationalError:
         return {}
 
 
-def _standing(stores: Stores) -> Mapping[str, Mapping[str, Any]]:
-    with psycopg.connect(stores.log_dsn) as connection:
+def standing_in(log_dsn: str) -> Mapping[str, Mapping[str, Any]]:
+    """As `standing`. Raises psycopg.OperationalError."""
+    with psycopg.connect(log_dsn) as connection:
         done, behind = connection.execute(RELAY).fetchall()[0]
         head = connection.execute("SELECT coalesce(sum(position), 0) FROM shards").fetchall()[0][0]
         found: dict[str, dict[str, Any]] = {
