@@ -291,6 +291,41 @@ def test_a_stream_that_a_read_model_cannot_follow_is_marked(acme: Business) -> N
     assert read(acme, f"/v1/items/{SKU}")["stale"] == []
 
 
+def test_what_a_read_model_could_never_show_is_told_of_and_not_unknown(acme: Business) -> None:
+    acme.stock_up(10)
+    acme.project()
+    parked = [
+        ("stock_levels", f"stock-{SKU}@nave"),
+        ("stock_levels", "stock-NEW@hall"),
+        ("stock_levels", "item-NEW"),
+        ("stock_levels", "location-nave"),
+        ("movements", "stock-NEW@hall"),
+    ]
+    with acme.process.pool.connection() as connection:
+        for projection, stream in parked:
+            connection.execute(
+                "INSERT INTO parked_streams (projection, version, ledger, stream, tenant, position,"
+                " error) VALUES (%s, 1, %s, %s, %s, 4, 'secret words')",
+                (projection, f"{acme.tenant}/main", stream, acme.tenant),
+            )
+
+    def stale(path: str) -> set[str]:
+        return {each["stream"] for each in read(acme, path)["stale"]}
+
+    assert stale(f"/v1/stock/{SKU}") == {f"stock-{SKU}@nave"}
+    assert stale("/v1/stock/NEW") == {"stock-NEW@hall"}
+    assert stale("/v1/stock") == {f"stock-{SKU}@nave", "stock-NEW@hall"}
+    assert stale("/v1/stock?location=nave") == {f"stock-{SKU}@nave"}
+    assert stale("/v1/items") == {"item-NEW"}
+    assert stale("/v1/locations") == {"location-nave"}
+    assert stale("/v1/movements") == {"stock-NEW@hall"}
+    assert stale(f"/v1/movements?sku={SKU}") == set()
+    answer = acme.http().get("/v1/items/NEW")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert "secret" not in answer.text
+    assert acme.http().get("/v1/items/OTHER").status_code == 404
+
+
 def test_an_empty_ledger_has_answers_too(acme: Business) -> None:
     for path in ("/v1/items", "/v1/stock", "/v1/orders", "/v1/movements", "/v1/read-models"):
         as_of = read(acme, path)["as_of"]
