@@ -11,7 +11,7 @@ from eventlog.shards import shard_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreIdentity:
-    """`epoch` rises when an older backup is restored: what was derived before is void."""
+    """`epoch` is raised by who restores an older PostgreSQL beside newer stores (decision 9)."""
 
     store_id: UUID
     epoch: int

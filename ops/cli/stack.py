@@ -182,13 +182,17 @@ def restore(
 ) -> None:
     """Unpack a backup into an empty data directory, checking every file.
 
+    Refused when PostgreSQL comes from the backup and another part is given by address, since that
+    one may be newer.
+
     For example:
 
         backstock restore stock-2026-11-21.tar.zst --data /srv/stock
     """
     from ops.stack.backup import restore as unpack
 
-    report = unpack(archive, directory_of(data))
+    elsewhere = Settings().external_addresses()
+    report = unpack(archive, directory_of(data), elsewhere=elsewhere)
     _show_copy(report, "restored", as_json=as_json)
 
 

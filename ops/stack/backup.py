@@ -16,7 +16,7 @@ import tarfile
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -91,13 +91,24 @@ def back_up(directory: DataDirectory, archive: Path) -> BackupReport:
     return _report(archive, manifest, began)
 
 
-def restore(archive: Path, directory: DataDirectory) -> BackupReport:
+def restore(
+    archive: Path, directory: DataDirectory, *, elsewhere: Collection[str] = ()
+) -> BackupReport:
     """Unpack a backup into a data directory that is absent or empty.
 
-    Raises BackupError, leaving nothing behind, when a file is missing, added or changed.
+    `elsewhere` names the parts that are given by address: they are not in the backup, and may be
+    newer than its PostgreSQL. Raises BackupError, leaving nothing behind, when there are such, or
+    a file is missing, added or changed.
     """
     began = time.monotonic()
     archive = archive.expanduser().absolute()
+    if elsewhere and "postgres" not in elsewhere:
+        raise BackupError(
+            archive,
+            f"holds no {', '.join(sorted(elsewhere))}, which may be newer than its PostgreSQL: "
+            "unset those addresses to restore, and before they are used with it again raise the "
+            "store's epoch (docs/decisions/0009)",
+        )
     root = directory.root
     if root.exists() and any(root.iterdir()):
         raise DirectoryError(root, "is not empty. Restore into a new directory with --data")

@@ -41,6 +41,18 @@ def restored(root: Path) -> DataDirectory:
     return DataDirectory(root=root)
 
 
+def test_a_backup_is_not_restored_beside_parts_that_may_be_newer(
+    small: DataDirectory, tmp_path: Path
+) -> None:
+    archive = tmp_path / "backup.tar.gz"
+    back_up(small, archive)
+    again = restored(tmp_path / "again")
+    with pytest.raises(BackupError, match="holds no kafka, redis, which may be newer"):
+        restore(archive, again, elsewhere=("redis", "kafka"))
+    assert not again.root.exists()
+    assert restore(archive, again, elsewhere=("postgres", "kafka")).files == 2
+
+
 @SUFFIXES
 def test_a_restored_directory_is_the_same_but_for_logs_and_runs(
     small: DataDirectory, tmp_path: Path, suffix: str
