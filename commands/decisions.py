@@ -100,7 +100,9 @@ def adjust_stock(
     command: say.AdjustStock, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
     shelf = view.shelf(command.sku, command.location)
-    return stock_facts.adjust(shelf, command.delta, command.reason, occasion)
+    return stock_facts.adjust(
+        shelf, command.delta, command.reason, occasion, condition=command.condition
+    )
 
 
 def count_stock(command: say.CountStock, view: CommandView, occasion: Occasion) -> Facts | Refusal:

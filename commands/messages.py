@@ -146,13 +146,20 @@ class ReceiveStock(_Stock):
 
 
 class AdjustStock(_Stock):
-    """Units were lost (negative) or found (positive) outside a count. A fact."""
+    """Units were lost (negative) or found (positive) outside a count. A fact.
+
+    Damaged units that leave are adjusted with `condition` damaged: they are held no more.
+    """
 
     type_name: ClassVar = "adjust_stock"
 
     type: Literal["adjust_stock"]
     delta: Change
     reason: Reason
+    condition: Annotated[
+        Disposition,
+        Field(description="`damaged`: units that are held; no more of them go than there are."),
+    ] = "stock"
 
 
 class CountStock(_Stock):

@@ -90,12 +90,15 @@ class StockReceived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockAdjusted:
-    """`delta` is signed: negative for losses, positive for what was found."""
+    """`delta` is signed: negative for losses, positive for what was found. Of damaged units, it
+    moves what is held as well.
+    """
 
     sku: str
     location: str
     delta: int
     reason: str
+    condition: Disposition = "stock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

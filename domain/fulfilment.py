@@ -119,7 +119,7 @@ def ship(
         return refusal
     units = {line.line: line.quantity for line in lines}
     shipped = [line for line in order.lines if line.line in units]
-    if refusal := _first(_not_on_hand(shipped, units, shelves)):
+    if refusal := _first(_not_there(shipped, units, shelves)):
         return refusal
     drafts = _Drafts(shelves, occasion)
     for line in shipped:
@@ -218,17 +218,17 @@ def _sums(lines: Iterable[LineState], units: Mapping[int, int]) -> dict[str, tup
     return sums
 
 
-def _not_on_hand(
+def _not_there(
     lines: Iterable[LineState], units: Mapping[int, int], shelves: Shelves
 ) -> Iterator[LineRefusal]:
     for stream, (first_line, wanted) in _sums(lines, units).items():
-        on_hand = shelves[stream].stock.on_hand
-        if wanted > on_hand:
+        shippable = shelves[stream].stock.shippable
+        if wanted > shippable:
             yield InsufficientStock(
                 sku=first_line.sku,
                 location=first_line.location,
                 requested=wanted,
-                available=on_hand,
+                available=shippable,
                 line=first_line.line,
             )
 

@@ -111,7 +111,7 @@ def ship(
             return ExceedsReserved(
                 reservation_id=reservation_id, requested=quantity, reserved=promise.quantity
             )
-        available = stock.on_hand
+        available = stock.shippable
     if quantity > available:
         return _insufficient(stock, quantity, available)
     draft = StockDraft(stock, occasion, shelf.history)

@@ -52,7 +52,9 @@ def deltas(event: Event) -> Deltas:
             )
         case StockReceived(quantity=units) | DiscrepancyFound(quantity=units):
             return Deltas(on_hand=units)
-        case StockAdjusted(delta=units) | CountRestated(delta=units):
+        case StockAdjusted(delta=units):
+            return Deltas(on_hand=units, held=units if event.condition == "damaged" else 0)
+        case CountRestated(delta=units):
             return Deltas(on_hand=units)
         case StockCounted():
             return Deltas(on_hand=event.counted - event.expected)

@@ -107,7 +107,8 @@ class LocationExists(Refusal):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InsufficientStock(Refusal):
     """`available` is what this command could have had: for a promise with the backorder limit and
-    without what is due to expire; for a promised shipment, what is on hand.
+    without what is due to expire; for a promised shipment, what is on hand and not held; for
+    damaged units to be written off, what is `held`, which says so then.
     """
 
     code: ClassVar[str] = "insufficient_stock"
@@ -115,10 +116,16 @@ class InsufficientStock(Refusal):
     location: str
     requested: int
     available: int
+    held: int | None = None
     line: int | None = None
     also: tuple[Refusal, ...] = ()
 
     def sentence(self) -> str:
+        if self.held is not None:
+            return (
+                f"{self.requested} damaged of {self.sku} at {self.location} were to go, "
+                f"{self.held} are held."
+            )
         return (
             f"{self.requested} of {self.sku} at {self.location} were asked for, "
             f"{self.available} are available."

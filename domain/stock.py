@@ -95,6 +95,11 @@ class Stock:
         return self.on_hand - self.promised
 
     @property
+    def shippable(self) -> int:
+        """What a promise may be shipped from: damaged goods leave by a write-off."""
+        return max(0, self.on_hand - self.held)
+
+    @property
     def uncovered(self) -> int:
         """Promised units that neither on hand nor the accepted backorder covers."""
         return max(0, self.promised - self.on_hand - self.backorder_allowance)
@@ -223,6 +228,8 @@ class MovingStock:
                 self._move(quantity, occurred_at)
             case StockAdjusted(delta=delta):
                 self._move(delta, occurred_at)
+                if event.condition == "damaged":
+                    self.held += delta
             case StockReserved():
                 self._reserve(event)
             case ReservationReleased(reservation_id=promise_id, quantity=quantity):

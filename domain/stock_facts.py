@@ -1,4 +1,5 @@
-"""Decisions on what happened to a stock: facts, so never refused for want of stock.
+"""Decisions on what happened to a stock: facts, so never refused for want of stock
+(but for damaged units that were never held).
 
 All raise HistoryNeededError when dated before what the stock remembers and no history is given
 (`Stock.needs_history`, `Stock.count_needs_history` tell beforehand).
@@ -8,7 +9,13 @@ from __future__ import annotations
 
 from domain.events import Disposition, StockAdjusted, StockCounted, StockReceived, StockReturned
 from domain.order import Order
-from domain.refusals import CountExists, ItemDiscontinuedAlready, Refusal, UnknownOrder
+from domain.refusals import (
+    CountExists,
+    InsufficientStock,
+    ItemDiscontinuedAlready,
+    Refusal,
+    UnknownOrder,
+)
 from domain.shelf import Shelf, StockDraft
 from domain.values import Facts, Occasion
 
@@ -29,12 +36,31 @@ def receive(
     return draft.facts()
 
 
-def adjust(shelf: Shelf, delta: int, reason: str, occasion: Occasion) -> Facts | Refusal:
-    """`delta` is signed and not 0."""
+def adjust(
+    shelf: Shelf, delta: int, reason: str, occasion: Occasion, *, condition: Disposition = "stock"
+) -> Facts | Refusal:
+    """`delta` is signed and not 0. Refused when more damaged units would go than are held."""
+    stock = shelf.stock
     if (unknown := shelf.unknown()) is not None:
         return unknown
-    draft = StockDraft(shelf.stock, occasion, shelf.history)
-    draft.move(StockAdjusted(sku=draft.sku, location=draft.location, delta=delta, reason=reason))
+    if condition == "damaged" and stock.held + delta < 0:
+        return InsufficientStock(
+            sku=stock.sku,
+            location=stock.location,
+            requested=-delta,
+            available=stock.held,
+            held=stock.held,
+        )
+    draft = StockDraft(stock, occasion, shelf.history)
+    draft.move(
+        StockAdjusted(
+            sku=draft.sku,
+            location=draft.location,
+            delta=delta,
+            reason=reason,
+            condition=condition,
+        )
+    )
     return draft.facts()
 
 

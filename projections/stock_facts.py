@@ -35,6 +35,7 @@ class StockFact(msgspec.Struct, gc=False, kw_only=True):
     expected: Units = 0
     uncovered: Units = 0
     to: str = "stock"
+    condition: str = "stock"
     order_id: str | None = None
     line: Micros | None = None
     reservation_id: str | None = None
@@ -49,7 +50,11 @@ def _arrived(fact: StockFact) -> Move:
     return fact.quantity, 0, 0, 0, 0
 
 
-def _changed(fact: StockFact) -> Move:
+def _adjusted(fact: StockFact) -> Move:
+    return fact.delta, 0, 0, 0, fact.delta if fact.condition == "damaged" else 0
+
+
+def _restated(fact: StockFact) -> Move:
     return fact.delta, 0, 0, 0, 0
 
 
@@ -92,9 +97,9 @@ COUNTED = "stock.counted.v1"
 SHIPPED = "stock.shipped.v1"
 MOVES: Mapping[str, Callable[[StockFact], Move]] = {
     "stock.received.v1": _arrived,
-    "stock.adjusted.v1": _changed,
+    "stock.adjusted.v1": _adjusted,
     COUNTED: _counted,
-    "stock.count_restated.v1": _changed,
+    "stock.count_restated.v1": _restated,
     "stock.discrepancy_found.v1": _arrived,
     "stock.reserved.v1": _reserved,
     "stock.reservation_released.v1": _unreserved,

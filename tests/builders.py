@@ -166,8 +166,10 @@ def received(quantity: int) -> StockReceived:
     return StockReceived(sku=SKU, location=PLACE, quantity=quantity)
 
 
-def adjusted(delta: int, reason: str = "damaged") -> StockAdjusted:
-    return StockAdjusted(sku=SKU, location=PLACE, delta=delta, reason=reason)
+def adjusted(
+    delta: int, reason: str = "damaged", condition: Disposition = "stock"
+) -> StockAdjusted:
+    return StockAdjusted(sku=SKU, location=PLACE, delta=delta, reason=reason, condition=condition)
 
 
 def counted(count_id: str, quantity: int, *, expected: int) -> StockCounted:

@@ -108,6 +108,8 @@ def _facts_about_goods(number: int, units: int, stock: dict[str, Any]) -> list[E
     return [
         facts.StockReceived(**stock, quantity=units, document=f"PO {number}"),
         facts.StockAdjusted(**stock, delta=-units, reason='smashed "glass" \\ wet'),
+        facts.StockAdjusted(**stock, delta=units, reason="rusty", condition="damaged"),
+        facts.StockAdjusted(**stock, delta=-1, reason="scrapped", condition="damaged"),
         facts.StockShipped(**stock, quantity=units, unit_price_micros=990_000, currency="EUR"),
     ]
 

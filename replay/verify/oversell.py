@@ -18,7 +18,7 @@ class Touched:
     """A stock as a command found it, and what the command has shipped from it so far."""
 
     stock: Stock
-    on_hand: int
+    unheld: int
     available: int
     shipped: int = 0
 
@@ -40,7 +40,7 @@ class OversellCheck:
             on_hand, reserved, committed, held = moved
             touched = self._touched[stock.stream] = Touched(
                 stock,
-                stock.on_hand - on_hand,
+                max(0, stock.on_hand - on_hand - stock.held + held),
                 stock.available - on_hand + reserved + committed + held,
             )
         if stock.on_hand < 0:
@@ -48,6 +48,12 @@ class OversellCheck:
                 where=f"on hand of {stock.name} after {row.name}",
                 expected="0 or more",
                 found=stock.on_hand,
+            )
+        if stock.held < 0:
+            self._law.differ(
+                where=f"held units of {stock.name} after {row.name}",
+                expected="0 or more",
+                found=stock.held,
             )
         if row.type == SHIPPED:
             self._shipment(row, data, touched)
@@ -79,10 +85,10 @@ class OversellCheck:
 
     def _shipment(self, row: EventRow, data: Data, touched: Touched) -> None:
         plain = data.get("order_id") is None and data.get("reservation_id") is None
-        room = touched.available if plain else touched.on_hand
+        room = touched.available if plain else touched.unheld
         touched.shipped += data["quantity"]
         if touched.shipped > room:
-            what = "available" if plain else "on hand"
+            what = "available" if plain else "on hand and not held"
             self._law.differ(
                 where=f"units of {touched.stock.name} shipped by {row.name}",
                 expected=f"at most the {room} {what} when its command began",

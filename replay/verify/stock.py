@@ -32,6 +32,11 @@ def _delta(data: Data) -> int:
     return units
 
 
+def _adjusted(data: Data) -> Move:
+    units = _delta(data)
+    return units, 0, 0, units if data.get("condition", "stock") == "damaged" else 0
+
+
 def _shipped(data: Data) -> Move:
     left = -_units(data)
     reserved = left if data.get("reservation_id") is not None else 0
@@ -45,7 +50,7 @@ def _returned(data: Data) -> Move:
 
 MOVES: Mapping[str, Callable[[Data], Move]] = {
     "stock.received.v1": lambda data: (_units(data), 0, 0, 0),
-    "stock.adjusted.v1": lambda data: (_delta(data), 0, 0, 0),
+    "stock.adjusted.v1": _adjusted,
     COUNTED: lambda data: (data["counted"] - data["expected"], 0, 0, 0),
     RESTATED: lambda data: (_delta(data), 0, 0, 0),
     FOUND: lambda data: (_units(data), 0, 0, 0),

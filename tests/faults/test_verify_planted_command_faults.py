@@ -107,6 +107,20 @@ UNLAWFUL: list[tuple[str, list[Event], str]] = [
     ),
     (
         "no_oversell",
+        [facts.StockAdjusted(**HERE, delta=-1, reason="scrapped", condition="damaged")],
+        f"held units of {MUG} at hall after",
+    ),
+    (
+        "no_oversell",
+        [
+            replace(RESERVED, quantity=11),
+            facts.StockReturned(**HERE, quantity=5, to="damaged"),
+            facts.StockShipped(**HERE, quantity=12, reservation_id="x"),
+        ],
+        f"units of {MUG} at hall shipped by event",
+    ),
+    (
+        "no_oversell",
         [facts.ShortfallStated(**HERE, uncovered=1)],
         f"shortfall of {MUG} at hall in ledger {LEDGER}",
     ),

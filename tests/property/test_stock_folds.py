@@ -36,7 +36,14 @@ DISPOSITIONS = st.sampled_from(["stock", "damaged"])
 # Any sequence, also one that no decision would have made: a fold takes what is recorded.
 EVENTS = st.one_of(
     st.builds(StockReceived, sku=SKUS, location=PLACES, quantity=UNITS),
-    st.builds(StockAdjusted, sku=SKUS, location=PLACES, delta=UNITS, reason=NAMES),
+    st.builds(
+        StockAdjusted,
+        sku=SKUS,
+        location=PLACES,
+        delta=UNITS,
+        reason=NAMES,
+        condition=DISPOSITIONS,
+    ),
     st.builds(
         StockCounted, sku=SKUS, location=PLACES, count_id=NAMES, counted=UNITS, expected=UNITS
     ),

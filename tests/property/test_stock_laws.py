@@ -211,6 +211,20 @@ class Ledger(RuleBasedStateMachine):
         occasion = self.occasion(minutes_ago)
         self.record(adjust(self.dated_shelf(at, occasion), delta, "found or lost", occasion))
 
+    @rule(at=places, delta=st.integers(-12, 6).filter(bool), minutes_ago=ago)
+    def adjusts_what_is_damaged(self, at: str, delta: int, minutes_ago: int) -> None:
+        """Never refused but for units that are not held; what may be promised stays as it is."""
+        occasion = self.occasion(minutes_ago)
+        held = self.stocks[at].held
+        shelf = self.dated_shelf(at, occasion)
+        decided = adjust(shelf, delta, "scrapped", occasion, condition="damaged")
+        if held + delta < 0:
+            assert isinstance(decided, InsufficientStock)
+            assert (decided.requested, decided.held) == (-delta, held)
+            return
+        self.record(decided)
+        assert self.stocks[at].held == held + delta
+
     @rule(at=places, counted=st.integers(0, 12), minutes_ago=ago)
     def counts(self, at: str, counted: int, minutes_ago: int) -> None:
         occasion = self.occasion(minutes_ago)
@@ -263,7 +277,8 @@ class Ledger(RuleBasedStateMachine):
                 fits = promise is not None and promise.expires_at <= occasion.now  # type: ignore[operator]
             case _:
                 decided = ship_units(self.shelf(at), quantity, occasion, reservation_id=name)
-                fits = promise is not None and quantity <= min(promise.quantity, stock.on_hand)
+                room = stock.on_hand - stock.held
+                fits = promise is not None and quantity <= min(promise.quantity, room)
         assert isinstance(decided, Refusal) != fits
         if not isinstance(decided, Refusal):
             self.record(decided)

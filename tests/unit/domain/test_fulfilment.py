@@ -31,7 +31,7 @@ from domain.refusals import (
     UnknownOrder,
     UnknownOrderLine,
 )
-from domain.stock_facts import adjust, receive
+from domain.stock_facts import accept_return, adjust, receive
 from tests.builders import (
     NEVER,
     PLACE,
@@ -331,3 +331,15 @@ def test_a_loss_under_an_order_names_its_lines_and_cancelling_closes_the_shortfa
 def test_the_stocks_of_proposed_lines_come_once_each_in_line_order() -> None:
     lines = (wanted(1, 1, place="B"), wanted(2, 1), wanted(3, 1, place="B"))
     assert stock_streams(lines) == ("stock-A-1@B", "stock-A-1@WH")
+
+
+def test_an_order_is_not_shipped_from_what_is_held() -> None:
+    made = world()
+    ordered(made, wanted(1, 5))
+    made.record(adjust(made.shelf(), -7, "lost", occasion()))
+    made.record(accept_return(made.shelf(), 3, occasion(), to="damaged"))
+    decided = ship(made.order("o"), "o", None, made.shelves(), occasion())
+    assert decided == insufficient(5, available=3, line=1)
+    made.record(adjust(made.shelf(), -3, "scrapped", occasion(), condition="damaged"))
+    parcels = [parcel(1, 3)]
+    assert made.record(ship(made.order("o"), "o", parcels, made.shelves(), occasion()))

@@ -244,3 +244,16 @@ def test_a_reservation_may_begin_in_the_past_and_be_due_at_once() -> None:
     assert happened(reserve(known, "r", 1, minute(5), occasion(1, now=9))) == [
         reserved("r", 1, until=5)
     ]
+
+
+def test_what_is_held_is_shipped_to_nobody() -> None:
+    known = shelf(received(5), reserved("r", 5), adjusted(-3), returned(3, "damaged"))
+    assert ship(known, 3, occasion(), reservation_id="r") == refused(3, available=2)
+    assert happened(ship(known, 2, occasion(), reservation_id="r"))[0] == shipped(
+        2, reservation="r"
+    )
+
+
+def test_the_room_to_ship_is_never_told_as_less_than_none() -> None:
+    known = shelf(received(3), reserved("r", 3), returned(2, "damaged"), adjusted(-4))
+    assert ship(known, 1, occasion(), reservation_id="r") == refused(1, available=0)

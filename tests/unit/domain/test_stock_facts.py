@@ -7,6 +7,7 @@ import pytest
 from domain.events import Event
 from domain.refusals import (
     CountExists,
+    InsufficientStock,
     ItemDiscontinuedAlready,
     Refusal,
     UnknownItem,
@@ -128,3 +129,29 @@ def test_a_count_below_what_is_promised_states_the_shortfall(known: Shelf, uncov
 def test_what_came_back_damaged_is_on_hand_but_not_available() -> None:
     held = stock(received(2), returned(3, "damaged"))
     assert (held.on_hand, held.held, held.available) == (5, 3, 2)
+
+
+DAMAGED = shelf(received(2), returned(3, "damaged"))
+
+
+def test_damaged_units_are_written_off_and_held_no_more() -> None:
+    gone = adjusted(-3, "scrapped", "damaged")
+    decided = adjust(DAMAGED, -3, "scrapped", occasion(), condition="damaged")
+    assert happened(decided) == [gone]
+    left = stock(received(2), returned(3, "damaged"), gone)
+    assert (left.on_hand, left.held, left.available) == (2, 0, 2)
+
+
+def test_no_more_damaged_units_are_written_off_than_are_held() -> None:
+    refusal = InsufficientStock(sku=SKU, location=PLACE, requested=4, available=3, held=3)
+    assert adjust(DAMAGED, -4, "scrapped", occasion(), condition="damaged") == refusal
+    assert refusal.sentence().endswith("3 are held.")
+    assert happened(adjust(DAMAGED, -4, "lost", occasion())) == [
+        adjusted(-4, "lost"),
+        shortfall(2),
+    ]
+
+
+def test_damaged_units_are_found_as_held() -> None:
+    found = stock(received(2), adjusted(3, "found", "damaged"))
+    assert (found.on_hand, found.held, found.available) == (5, 3, 2)

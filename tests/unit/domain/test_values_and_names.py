@@ -165,6 +165,7 @@ def test_an_order_state_is_told_in_words() -> None:
     [
         (received(5), Deltas(on_hand=5)),
         (adjusted(-5), Deltas(on_hand=-5)),
+        (adjusted(-5, condition="damaged"), Deltas(on_hand=-5, held=-5)),
         (counted("c", 3, expected=5), Deltas(on_hand=-2)),
         (restated("c", 3, expected=4, delta=1), Deltas(on_hand=1)),
         (discrepancy(5), Deltas(on_hand=5)),

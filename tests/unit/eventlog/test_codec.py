@@ -66,6 +66,11 @@ PINNED: list[tuple[Event, str, bytes]] = [
         b'{"sku":"A","location":"hall","delta":-2,"reason":"broken"}',
     ),
     (
+        facts.StockAdjusted(**HERE, delta=-2, reason="scrapped", condition="damaged"),
+        "stock.adjusted.v1",
+        b'{"sku":"A","location":"hall","delta":-2,"reason":"scrapped","condition":"damaged"}',
+    ),
+    (
         facts.StockCounted(**HERE, count_id="c", counted=3, expected=5),
         "stock.counted.v1",
         b'{"sku":"A","location":"hall","count_id":"c","counted":3,"expected":5}',
@@ -180,7 +185,7 @@ def test_a_fact_is_stored_by_this_name_as_these_bytes(fact: Event, name: str, da
 def test_every_fact_of_the_domain_has_a_name_and_a_pinned_sample() -> None:
     every = {fact for group in get_args(Event) for fact in (get_args(group) or (group,))}
     assert set(TYPE_NAMES) == every
-    assert [name for _, name, _ in PINNED] == list(EVENT_TYPES)
+    assert list(dict.fromkeys(name for _, name, _ in PINNED)) == list(EVENT_TYPES)
 
 
 @given(st.one_of([st.from_type(fact) for fact in TYPE_NAMES]))
