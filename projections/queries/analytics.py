@@ -7,7 +7,8 @@ stock at last price    by SKU and location, a row for each day on which on hand 
                        the first day of the range): units on hand at the end of that day by
                        `occurred_at`, and those units at the last selling price known then, that
                        is the price of the SKU's latest shipment up to that day, anywhere in the
-                       ledger, in its currency. A row holds until the next. No price: no value.
+                       ledger, in its currency. Units hold until the next row; the value is that
+                       day's. No price: no value.
 """
 
 from __future__ import annotations
