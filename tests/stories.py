@@ -238,7 +238,8 @@ def _any_command(dice: random.Random, name: str) -> dict[str, Any]:
             return {"type": "ship_stock", **command}
         case 3:
             del command["quantity"]
-            return {"type": "adjust_stock", **command, "delta": -2 * units, "reason": "lost"}
+            lost = {"type": "adjust_stock", **command, "delta": -2 * units, "reason": "lost"}
+            return lost | dice.choice(({}, {"delta": -units, "condition": "damaged"}))
         case 4:
             del command["quantity"]
             return {"type": "count_stock", **command, "count_id": name, "counted": 3 * units}
