@@ -83,8 +83,14 @@ class View:
     def places(self, name: str) -> Mapping[str, str]:
         return self.model(name).model.places
 
-    def stale(self, name: str, streams: Collection[str] | None) -> list[Stale]:
-        """Those of the streams (None: of all) that the read model could not follow."""
+    def stale(
+        self, name: str, streams: Collection[str] | Callable[[str], bool] | None
+    ) -> list[Stale]:
+        """Those of the streams (None: of all) that the read model could not follow.
+
+        What was asked for, not what was found: a stream whose first event is parked has no row.
+        """
+        concerns = streams if streams is None or callable(streams) else streams.__contains__
         return [
             Stale(
                 stream=stream,
@@ -94,7 +100,7 @@ class View:
             for stream, position in parked_since(
                 self.connection, self.model(name), self.ask.ledger
             ).items()
-            if streams is None or stream in streams
+            if concerns is None or concerns(stream)
         ]
 
     def as_of(self, name: str) -> AsOf:

@@ -8,9 +8,10 @@ from api.answer_schemas import READ_PROBLEMS, Answered, Page
 from api.authentication import READ
 from api.pages import LIMIT, Cursor, Limit
 from api.problems import Problem
+from api.read_routes.parked import missing, of_kind
 from api.read_side import Ask, ReadSide
 from api.requests import Authenticate
-from domain.streams import item_stream, location_stream
+from domain.streams import item_stream
 from domain.values import ID_PATTERN
 from projections.queries import stock
 from projections.queries.stock import Item, Location
@@ -72,7 +73,7 @@ def _add_items(router: APIRouter, reads: ReadSide, asking: object) -> None:
             )
             return ItemPage(
                 as_of=view.as_of(MODEL),
-                stale=view.stale(MODEL, [item_stream(each.sku) for each in found]),
+                stale=view.stale(MODEL, of_kind("item")),
                 items=found,
                 next_cursor=pages.following(found, limit, lambda last: [last.sku]),
             )
@@ -83,7 +84,7 @@ def _add_items(router: APIRouter, reads: ReadSide, asking: object) -> None:
         with reads.view(ask) as view:
             found = stock.item(view.connection, view.places(MODEL), ask.ledger, sku)
             if found is None:
-                raise unknown_item()
+                raise missing(view, MODEL, item_stream(sku), unknown_item())
             stale = view.stale(MODEL, [item_stream(sku)])
             return ItemAnswer(as_of=view.as_of(MODEL), stale=stale, item=found)
 
@@ -106,7 +107,7 @@ def _add_locations(router: APIRouter, reads: ReadSide, asking: object) -> None:
             )
             return LocationPage(
                 as_of=view.as_of(MODEL),
-                stale=view.stale(MODEL, [location_stream(each.location) for each in found]),
+                stale=view.stale(MODEL, of_kind("location")),
                 locations=found,
                 next_cursor=pages.following(found, limit, lambda last: [last.location]),
             )

@@ -9,9 +9,9 @@ from pydantic import AwareDatetime
 from api.answer_schemas import READ_PROBLEMS, Page
 from api.authentication import READ
 from api.pages import LIMIT, Cursor, Limit
+from api.read_routes.parked import of_stock
 from api.read_side import Ask, ReadSide
 from api.requests import Authenticate
-from domain.streams import stock_stream
 from domain.values import ID_PATTERN
 from projections.queries import movements
 from projections.queries.movements import Movement
@@ -75,10 +75,9 @@ def movement_routes(reads: ReadSide, authenticate: Authenticate) -> APIRouter:
                 after=int(after[0]) if after else None,
                 limit=limit,
             )
-            streams = {stock_stream(each.sku, each.location) for each in found}
             return MovementPage(
                 as_of=view.as_of(MODEL),
-                stale=view.stale(MODEL, streams),
+                stale=view.stale(MODEL, of_stock(sku=filters.sku, location=filters.location)),
                 movements=found,
                 next_cursor=pages.following(found, limit, lambda last: [last.position]),
             )

@@ -8,9 +8,10 @@ from api.answer_schemas import READ_PROBLEMS, Answered, Page
 from api.authentication import READ
 from api.pages import LIMIT, Cursor, Limit
 from api.read_routes.items import MODEL, Sku, unknown_item
+from api.read_routes.parked import missing, of_stock
 from api.read_side import Ask, ReadSide
 from api.requests import Authenticate
-from domain.streams import stock_stream
+from domain.streams import item_stream
 from domain.values import ID_PATTERN
 from projections.queries import stock
 from projections.queries.stock import Level, StockTotals
@@ -59,10 +60,9 @@ def stock_routes(reads: ReadSide, authenticate: Authenticate) -> APIRouter:
                 after=(str(after[0]), str(after[1])) if after else None,
                 limit=limit,
             )
-            streams = [stock_stream(each.sku, each.location) for each in found]
             return StockPage(
                 as_of=view.as_of(MODEL),
-                stale=view.stale(MODEL, streams),
+                stale=view.stale(MODEL, of_stock(location=location)),
                 levels=found,
                 next_cursor=pages.following(found, limit, lambda last: [last.sku, last.location]),
             )
@@ -82,12 +82,13 @@ def stock_routes(reads: ReadSide, authenticate: Authenticate) -> APIRouter:
             found = stock.levels(
                 view.connection, places, ask.ledger, sku=sku, limit=LOCATIONS_OF_A_SKU_MAX
             )
-            if not found and stock.item(view.connection, places, ask.ledger, sku) is None:
-                raise unknown_item()
-            streams = [stock_stream(each.sku, each.location) for each in found]
+            stale = view.stale(MODEL, of_stock(sku=sku))
+            nothing = not found and not stale
+            if nothing and stock.item(view.connection, places, ask.ledger, sku) is None:
+                raise missing(view, MODEL, item_stream(sku), unknown_item())
             return StockOfItem(
                 as_of=view.as_of(MODEL),
-                stale=view.stale(MODEL, streams),
+                stale=stale,
                 sku=sku,
                 on_hand=sum(each.on_hand for each in found),
                 available=sum(each.available for each in found),

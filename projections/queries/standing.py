@@ -33,6 +33,7 @@ STANDING = """
 PARKED = """
     SELECT stream, position FROM parked_streams
     WHERE (projection, version, ledger) = (%s, %s, %s)
+    ORDER BY position, stream LIMIT 1000
 """
 LEDGERS = "SELECT ledger FROM ledgers ORDER BY ledger"
 NEXT = "SELECT recorded_at FROM events WHERE ledger = %s AND ledger_position = %s"

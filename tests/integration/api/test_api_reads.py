@@ -309,17 +309,17 @@ def test_what_a_read_model_could_never_show_is_told_of_and_not_unknown(acme: Bus
                 (projection, f"{acme.tenant}/main", stream, acme.tenant),
             )
 
-    def stale(path: str) -> set[str]:
-        return {each["stream"] for each in read(acme, path)["stale"]}
+    def stale(path: str, **asked: str) -> set[str]:
+        return {each["stream"] for each in read(acme, path, **asked)["stale"]}
 
     assert stale(f"/v1/stock/{SKU}") == {f"stock-{SKU}@nave"}
     assert stale("/v1/stock/NEW") == {"stock-NEW@hall"}
     assert stale("/v1/stock") == {f"stock-{SKU}@nave", "stock-NEW@hall"}
-    assert stale("/v1/stock?location=nave") == {f"stock-{SKU}@nave"}
+    assert stale("/v1/stock", location="nave") == {f"stock-{SKU}@nave"}
     assert stale("/v1/items") == {"item-NEW"}
     assert stale("/v1/locations") == {"location-nave"}
     assert stale("/v1/movements") == {"stock-NEW@hall"}
-    assert stale(f"/v1/movements?sku={SKU}") == set()
+    assert stale("/v1/movements", sku=SKU) == set()
     answer = acme.http().get("/v1/items/NEW")
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert "secret" not in answer.text
