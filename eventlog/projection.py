@@ -40,8 +40,8 @@ class Batch:
     """The shard positions (after, last] of one shard, to be applied as one.
 
     `events` are those of handled types and streams that are not parked, in shard order; it may be
-    empty, and the checkpoint moves all the same. `ledgers`, `first_recorded_at` and `recorded_at`
-    (of the events at after + 1 and last) speak of the whole range.
+    empty, and the checkpoint moves all the same. `ledgers` and `recorded_at`
+    (of the event at `last`) speak of the whole range.
     """
 
     shard: int
@@ -50,7 +50,6 @@ class Batch:
     last: int
     events: Sequence[RecordedEvent]
     ledgers: Mapping[str, LedgerMark]
-    first_recorded_at: datetime
     recorded_at: datetime
 
 
@@ -187,7 +186,6 @@ def batch_of(
         last=last.shard_position,
         events=kept,
         ledgers=ledgers,
-        first_recorded_at=first.recorded_at,
         recorded_at=last.recorded_at,
     )
 
