@@ -33,6 +33,7 @@ body { font-variant-numeric: tabular-nums; }
 body.body--dark { --quiet: #a3b0bd; --link: #8cc4f7; background: #12171d; }
 body.body--dark .q-card, body.body--dark .q-table__card { background: #1b232c; }
 body.body--dark .q-header { background: #123a63 !important; }
+body.body--dark .q-field .text-primary { color: var(--link) !important; }
 .quiet { color: var(--quiet); }
 .figure { font-size: 2rem; line-height: 1.1; font-weight: 650; }
 .console-nav a { padding: .35rem .75rem; border-radius: 8px; color: inherit;
