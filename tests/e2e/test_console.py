@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.api_world import SHELF, receive, register_location
 from tests.e2e.conftest import Stack
 
-pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.browser]
+pytestmark = [pytest.mark.browser]
 
 SEEN_MILLISECONDS_MAX = 20_000
 ITEMS = {"85123A": "White hanging heart", "22423": "Regency cakestand", "A/1": "Slash"}

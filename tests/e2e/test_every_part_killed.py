@@ -13,8 +13,6 @@ from ops.stack.state import StackState, State, UnitState
 from tests.e2e.conftest import Stack
 from tests.e2e.retail_files import many, write
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 INVOICES = 2_500
 LINES = 12
 RECOVERY_SECONDS_MAX = 60.0

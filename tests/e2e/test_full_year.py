@@ -11,7 +11,7 @@ import pytest
 from ops.importers.online_retail.rows import read_rows
 from tests.e2e.conftest import Stack
 
-pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.long]
+pytestmark = pytest.mark.long
 
 FILE = Path(__file__).parents[3] / "shared" / "data" / "online_retail_uci.csv.gz"
 SKUS_A_PAGE = 200

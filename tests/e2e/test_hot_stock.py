@@ -15,8 +15,6 @@ from ops.stack.errors import NotReadyError
 from ops.stack.health import answers_http
 from tests.e2e.conftest import Stack
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 CLIENTS = 64
 UNITS = 1_000
 WANTED = 1_280

@@ -7,8 +7,6 @@ import pytest
 from tests.e2e.conftest import Done, Stack
 from tests.e2e.retail_files import SMALL, many, row, write
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 
 @pytest.fixture
 def retail(stack: Stack, request: pytest.FixtureRequest, tmp_path: Path) -> "Retail":
