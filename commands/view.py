@@ -116,7 +116,7 @@ class CommandView(Overlay):
         return self.shelves((stream,))[stream]
 
     def shelves(self, stock_streams: Iterable[str]) -> Mapping[str, Shelf]:
-        ledger = self._ledger
+        ledger, state_of = self._ledger, self.state_of
         locations: dict[str, Location | None] = {}
         shelves = {}
         for stream in stock_streams:
@@ -125,8 +125,8 @@ class CommandView(Overlay):
                 locations[place] = self.location(place)
             key = (ledger, stream)
             shelves[stream] = Shelf(
-                stock=cast("Stock", self.state_of(key).state),
-                item=self.item(sku),
+                stock=cast("Stock", state_of(key).state),
+                item=cast("Item | None", state_of((ledger, item_stream(sku))).state),
                 location=locations[place],
                 history=self.history_of(key) if self.histories else None,
             )
@@ -144,7 +144,12 @@ class CommandView(Overlay):
     def apply(self, facts: Iterable[Fact]) -> None:
         for fact in facts:
             key = (self._ledger, fact.stream)
-            after = folded(self.state_of(key), fact.event, fact.occurred_at)
+            before = self.state_of(key)
+            if fact.after is None:
+                after = folded(before, fact.event, fact.occurred_at)
+            else:
+                state = cast("State", fact.after)
+                after = Folded(before.version + 1, state, before.snapshot_version)
             self.changed[key] = after
             self.decided.append((after.version, fact))
             history = self.history_of(key) if self.histories else None

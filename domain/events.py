@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from domain.construction import made_often
+
 Tracking = Literal["none", "lot", "serial"]
 LocationType = Literal["warehouse", "store", "supplier", "transit", "other"]
 Disposition = Literal["stock", "damaged"]
@@ -80,6 +82,7 @@ class LocationRegistered:
 # --- stock-<sku>@<location> -----------------------------------------------------------------------
 
 
+@made_often
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockReceived:
     sku: str
@@ -142,6 +145,7 @@ class DiscrepancyFound:
     cause_event_id: str
 
 
+@made_often
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockReserved:
     sku: str
@@ -168,6 +172,7 @@ class ReservationExpired:
     quantity: int
 
 
+@made_often
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockCommitted:
     """Units promised to one order line: the order's allocation at this stock."""
@@ -189,6 +194,7 @@ class CommitmentReleased:
     quantity: int
 
 
+@made_often
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockShipped:
     """Units that left. Exactly one of: against an order line (committed goes down), against a
@@ -241,6 +247,7 @@ class ShortfallStated:
 # --- order-<id> -----------------------------------------------------------------------------------
 
 
+@made_often
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderLine:
     line: int
@@ -265,6 +272,7 @@ class OrderAllocated:
     order_id: str
 
 
+@made_often
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShippedLine:
     line: int

@@ -74,7 +74,7 @@ def place(
     assert placed is not None
     if refusal := _first(_unknowns(placed, shelves)):
         return refusal
-    fact = _order_fact(proposed, occasion)
+    fact = _order_fact(proposed, placed, occasion)
     if not allocate_lines:
         return (fact,)
     allocated = _allocate(placed, shelves, occasion)
@@ -135,7 +135,7 @@ def ship(
             )
         )
     event = OrderShipped(order_id=order_id, lines=tuple(lines))
-    return (_order_fact(event, occasion), *drafts.facts())
+    return (_order_fact(event, order, occasion), *drafts.facts())
 
 
 def cancel(
@@ -159,7 +159,7 @@ def cancel(
             )
         )
     event = OrderCancelled(order_id=order_id, reason=reason)
-    return (_order_fact(event, occasion), *drafts.facts())
+    return (_order_fact(event, order, occasion), *drafts.facts())
 
 
 class _Drafts:
@@ -206,7 +206,7 @@ def _allocate(order: Order, shelves: Shelves, occasion: Occasion) -> Facts | Ref
             )
         )
     event = OrderAllocated(order_id=order.order_id)
-    return (_order_fact(event, occasion), *drafts.facts())
+    return (_order_fact(event, order, occasion), *drafts.facts())
 
 
 def _sums(lines: Iterable[LineState], units: Mapping[int, int]) -> dict[str, tuple[LineState, int]]:
@@ -272,10 +272,13 @@ def _unshipped(order: Order) -> tuple[LineState, ...]:
     return tuple(line for line in order.lines if line.left > 0)
 
 
-def _order_fact(event: OrderEvent, occasion: Occasion) -> Fact:
+def _order_fact(event: OrderEvent, order: Order, occasion: Occasion) -> Fact:
+    """`order` is the one before the event; of an order that is placed, the one after."""
+    placing = isinstance(event, OrderPlaced)
     return Fact(
         stream=order_stream(event.order_id),
         event=event,
         event_id=occasion.new_id(),
         occurred_at=occasion.occurred_at,
+        after=order if placing else evolve(order, event, occasion.occurred_at),
     )

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
+from domain.construction import made_often
 from domain.events import OrderAllocated, OrderCancelled, OrderEvent, OrderPlaced, OrderShipped
 from domain.refusals import OrderStatus
 from domain.streams import stock_stream
 
 
+@made_often
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineState:
     line: int
@@ -28,7 +30,18 @@ class LineState:
     def stock_stream(self) -> str:
         return stock_stream(self.sku, self.location)
 
+    def with_shipped(self, quantity: int) -> LineState:
+        return LineState(
+            line=self.line,
+            sku=self.sku,
+            location=self.location,
+            quantity=self.quantity,
+            unit_price_micros=self.unit_price_micros,
+            shipped=self.shipped + quantity,
+        )
 
+
+@made_often
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     order_id: str
@@ -89,8 +102,7 @@ def _placed(event: OrderPlaced) -> Order:
 def _shipped(order: Order, event: OrderShipped) -> Order:
     units = {shipped.line: shipped.quantity for shipped in event.lines}
     lines = tuple(
-        replace(line, shipped=line.shipped + units[line.line]) if line.line in units else line
-        for line in order.lines
+        line.with_shipped(units[line.line]) if line.line in units else line for line in order.lines
     )
     done = all(line.left <= 0 for line in lines)
     return replace(order, lines=lines, status="shipped" if done else "partly_shipped")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from domain.construction import made_often
 from domain.events import (
     CommitmentReleased,
     CountRestated,
@@ -22,6 +23,7 @@ from domain.events import (
 )
 
 
+@made_often
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deltas:
     """Units by which each quantity moves. `uncovered` is no delta but the figure from here on, or

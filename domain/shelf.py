@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from domain.construction import made_often
 from domain.events import (
     CountRestated,
     DiscrepancyFound,
@@ -28,6 +29,7 @@ from domain.stock_history import HistoryNeededError, StaleHistoryError, StockHis
 from domain.values import Fact, Facts, Occasion
 
 
+@made_often
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf:
     """One SKU at one location. `item` and `location` are None when they were never registered;
@@ -60,7 +62,7 @@ class StockDraft:
         self._before = stock
         self._occasion = occasion
         self._history = history
-        self._facts: list[Fact] = []
+        self._noted: list[tuple[StockEvent, UUID, datetime]] = []
         self.stock = MovingStock(stock)
 
     @property
@@ -79,16 +81,11 @@ class StockDraft:
         event_id: UUID | None = None,
     ) -> None:
         """Add a fact, of the occasion's time unless another is given."""
-        fact = Fact(
-            stream=self._before.stream,
-            event=event,
-            event_id=event_id or self._occasion.new_id(),
-            occurred_at=occurred_at or self._occasion.occurred_at,
-        )
-        self._facts.append(fact)
-        self.stock.apply(event, fact.occurred_at)
+        occurred_at = occurred_at or self._occasion.occurred_at
+        self._noted.append((event, event_id or self._occasion.new_id(), occurred_at))
+        self.stock.apply(event, occurred_at)
         if self._history is not None:
-            self._history = self._history.then([(event, fact.occurred_at)])
+            self._history = self._history.then([(event, occurred_at)])
 
     def move(
         self, event: StockReceived | StockAdjusted | StockCounted | StockShipped | StockReturned
@@ -146,7 +143,17 @@ class StockDraft:
                     promises=left,
                 )
                 self.note(stated)
-        return tuple(self._facts)
+        last = len(self._noted) - 1
+        return tuple(
+            Fact(
+                stream=before.stream,
+                event=event,
+                event_id=event_id,
+                occurred_at=occurred_at,
+                after=after.at_rest() if place == last else None,
+            )
+            for place, (event, event_id, occurred_at) in enumerate(self._noted)
+        )
 
     def _first_count_after(self, instant: datetime) -> Count | None:
         """A count at the instant itself came before: ties go by log order."""

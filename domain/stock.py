@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
+from domain.construction import made_often
 from domain.events import (
     CommitmentReleased,
     CountRestated,
@@ -36,6 +37,7 @@ COUNTS_KEPT = 16  # Facts dated before more counts than this are rare enough to 
 CLOSED_KEPT = 512  # Closed reservations that are remembered: an older id may be taken once more.
 
 
+@made_often
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
     """Units promised to a reservation (with `expires_at`) or to an order's line (with `line`)."""
@@ -57,6 +59,7 @@ class Count:
     expected: int
 
 
+@made_often
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stock:
     """`promises` are the open ones, oldest first, under `promise_key`. `counts` are the latest
