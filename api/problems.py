@@ -80,6 +80,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "key_conflict": Kind(status=422, title="The key belongs to another command"),
     "atomic_over_ledgers": Kind(status=422, title="All or nothing holds inside one ledger"),
     "atomic_too_large": Kind(status=422, title="Too much for all or nothing"),
+    "too_much_history": Kind(status=422, title="Dated too far back to be decided at once"),
     "atomic_refused": Kind(status=422, title="Nothing of this bulk was written"),
     "not_applied": Kind(status=424, title="Another line of the bulk failed"),
     # Faults

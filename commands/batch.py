@@ -6,7 +6,8 @@ nothing of it reaches the writer's memory before the log has confirmed it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -20,7 +21,8 @@ from commands.refusals import NotApplied, OccurredInFuture, UnknownLedger
 from commands.submission import Answer, Submission
 from commands.view import CommandView, Overlay, StreamNotLoadedError
 from domain.refusals import Refusal, VersionMismatch
-from domain.stock_history import HistoryNeededError
+from domain.stock_history import HistoryNeededError, StockHistory
+from domain.streams import kind_of, sku_and_location
 from domain.values import Occasion
 from eventlog.codec import encode
 from eventlog.log import (
@@ -61,16 +63,21 @@ class Unit:
 
 
 class NotLoadedError(Exception):
-    """Decisions lacked what was not read before the lock. Nothing is written: read, try again."""
+    """Decisions lacked what was not read before the lock. Nothing is written: read, try again.
 
-    def __init__(self, streams: frozenset[StreamKey], histories: frozenset[StreamKey]) -> None:
+    `histories` says of each how many commands need it.
+    """
+
+    def __init__(self, streams: Collection[StreamKey], histories: Mapping[StreamKey, int]) -> None:
         super().__init__(f"{len(streams)} streams, {len(histories)} histories are to be read first")
         self.streams = streams
         self.histories = histories
 
 
 class Batch:
-    """A `Decision` over units of one shard. `answers` and `changed` are of the last attempt."""
+    """A `Decision` over units of one shard. What is left behind is of the last attempt: `answers`,
+    and `changed` and `rewritten`, the states and histories after it.
+    """
 
     def __init__(
         self, units: Sequence[Unit], memory: ShardMemory, new_id: Callable[[], UUID]
@@ -84,6 +91,7 @@ class Batch:
         self.ledgers: Sequence[str] = list(dict.fromkeys(ledger for ledger, _ in self.keys))
         self.answers: list[list[Answer]] = []
         self.changed: Mapping[StreamKey, Folded] = {}
+        self.rewritten: Mapping[StreamKey, StockHistory] = {}
 
     @property
     def known_position(self) -> int | None:
@@ -103,10 +111,8 @@ class Batch:
         keys = KnownKeys(answers)
         self.answers = [attempt.unit(unit, overlay, keys) for unit in self._units]
         if attempt.streams_missing or attempt.histories_missing:
-            raise NotLoadedError(
-                frozenset(attempt.streams_missing), frozenset(attempt.histories_missing)
-            )
-        self.changed = overlay.changed
+            raise NotLoadedError(attempt.streams_missing, attempt.histories_missing)
+        self.changed, self.rewritten = overlay.changed, overlay.rewritten
         return Decided(events=attempt.events, keys=attempt.key_rows)
 
 
@@ -120,7 +126,7 @@ class Attempt:
     events: list[NewEvent] = field(default_factory=list)
     key_rows: list[KeyRow] = field(default_factory=list)
     streams_missing: set[StreamKey] = field(default_factory=set)
-    histories_missing: set[StreamKey] = field(default_factory=set)
+    histories_missing: Counter[StreamKey] = field(default_factory=Counter)
     _written: dict[str, int] = field(default_factory=dict)
 
     def unit(self, unit: Unit, overlay: Overlay, keys: KnownKeys) -> list[Answer]:
@@ -162,7 +168,7 @@ class Attempt:
             self.streams_missing.add(error.key)
             return _not_applied(pending)
         except HistoryNeededError as error:
-            self.histories_missing.add((pending.ledger, error.stream))
+            self.histories_missing.update(_histories_of(pending, overlay, error))
             return _not_applied(pending)
         if refusal is not None:
             answer = declined("refused", name, refusal)
@@ -234,6 +240,20 @@ class Attempt:
                 event_count=event_count,
             )
         )
+
+
+def _histories_of(
+    pending: Pending, overlay: Overlay, error: HistoryNeededError
+) -> frozenset[StreamKey]:
+    """The one that was missed, and those that the command's other stocks will need."""
+    view = CommandView(pending.ledger, overlay)
+    others = (
+        stream
+        for stream in pending.handler.streams(pending.submission.command, view)
+        if kind_of(stream) == "stock"
+        and view.stock(*sku_and_location(stream)).needs_history(error.occurred_at)
+    )
+    return frozenset((pending.ledger, stream) for stream in (error.stream, *others))
 
 
 def _not_applied(pending: Pending) -> Answer:

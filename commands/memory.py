@@ -56,13 +56,22 @@ class ShardMemory:
         self._weight += weight(new.state) - (0 if old is None else weight(old.state))
         self._streams[key] = new
 
-    def put_history(self, key: StreamKey, events: Iterable[RecordedEvent]) -> None:
-        self._histories[key] = StockHistory().then(map(_dated, events))
+    def put_history(self, key: StreamKey, events: Iterable[RecordedEvent]) -> int:
+        """Returns how many events it has."""
+        history = self._histories[key] = StockHistory().then(map(_dated, events))
+        return history.version
 
-    def confirm(self, changed: Mapping[StreamKey, Folded], *, position: int) -> None:
+    def confirm(
+        self,
+        changed: Mapping[StreamKey, Folded],
+        rewritten: Mapping[StreamKey, StockHistory],
+        *,
+        position: int,
+    ) -> None:
         """Take over what the log now holds, up to `position`."""
         for key, new in changed.items():
             self.put(key, new)
+        self._histories.update(rewritten)
         self.known_position = position
 
     def forget(self, key: StreamKey) -> None:
@@ -70,8 +79,10 @@ class ShardMemory:
         self._weight -= 0 if old is None else weight(old.state)
         self._histories.pop(key, None)
 
-    def forget_histories(self) -> None:
-        self._histories.clear()
+    def trim_histories(self, events_max: int) -> None:
+        """All or none: the next batch says what it needs."""
+        if sum(history.version for history in self._histories.values()) > events_max:
+            self._histories.clear()
 
     def forget_all(self, *, known_position: int) -> None:
         self._streams.clear()
@@ -90,12 +101,10 @@ class ShardMemory:
         """
         for event in events:
             key = (event.ledger, event.stream)
-            before = self._streams.get(key)
-            if before is None or event.stream_version <= before.version:
-                continue
+            before, history = self._streams.get(key), self._histories.get(key)
             try:
-                self.put(key, folded_all(before, (event,)))
-                history = self._histories.get(key)
+                if before is not None:
+                    self.put(key, folded_all(before, (event,)))
                 if history is not None and event.stream_version > history.version:
                     self._histories[key] = history.then([_dated(event)])
             except (UnknownEventType, UndecodableEventError) as error:

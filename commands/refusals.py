@@ -2,7 +2,7 @@
 
 stored under the key     OccurredInFuture (and VersionMismatch, the domain's)
 told, not stored         UnknownLedger AtomicOverLedgers AtomicTooLarge KeyConflict NotApplied
-no answer could be had   Busy OutcomeUnknown Unavailable Internal
+no answer could be had   Busy OutcomeUnknown Unavailable TooMuchHistory Internal
 """
 
 from __future__ import annotations
@@ -99,6 +99,20 @@ class Unavailable(Refusal):
 
     def sentence(self) -> str:
         return "The store cannot be reached; nothing was written. Send the same key again."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooMuchHistory(Refusal):
+    code: ClassVar[str] = "too_much_history"
+    events: int
+    events_max: int
+
+    def sentence(self) -> str:
+        return (
+            f"What this is dated before comes to about {self.events} events, and "
+            f"{self.events_max} can be gone through at once: send smaller parts. "
+            "Nothing was written."
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

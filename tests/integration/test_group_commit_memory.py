@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from commands import group_commit
+from commands import group_commit, writer
 from commands.folds import Folded, beginning, folded_all
 from commands.memory import ShardMemory
 from commands.snapshots import SNAPSHOT_EVERY, SnapshotKeeper
@@ -205,6 +205,67 @@ async def test_the_past_beyond_memory_is_read_even_in_one_bulk(
         restated = [e.data for e in side.events() if e.type == "stock.count_restated.v1"]
         assert len(restated) == 6
         assert all(b'"count_id":"c-0"' in data for data in restated)
+
+
+def counts_of(sku: str, number: int) -> list[dict[str, Any]]:
+    """So many that a stock forgets the first of them."""
+    return [
+        {
+            "type": "count_stock",
+            "key": f"{sku}-c-{n}",
+            "count_id": f"c-{n}",
+            "counted": 5,
+            **shelf(sku),
+            "occurred_at": day(10 + n),
+        }
+        for n in range(number)
+    ]
+
+
+async def test_an_order_dated_before_memory_reads_the_past_of_all_its_stocks(
+    postgres_database: Database,
+) -> None:
+    skus = [f"sku-{n}" for n in range(12)]
+    async with write_side(postgres_database.log) as side:
+        for sku in skus:
+            await side.stock_up(1, sku=sku)
+            await side.send_all(*counts_of(sku, 18))
+        lines = [{"line": n, **shelf(sku), "quantity": 1} for n, sku in enumerate(skus, 1)]
+        order = {"type": "place_order", "order_id": "o", "lines": lines, "ship": True}
+        answer = await side.send(key="o", occurred_at=day(1), **order)
+        assert answer.outcome == "accepted", answer.body
+        restated = [event.stream for event in side.events() if "restated" in event.type]
+        assert restated == [f"stock-{sku}@hall" for sku in skus]
+
+
+async def test_what_goes_through_much_history_is_written_in_parts(
+    postgres_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "HISTORY_EVENTS_MAX", 100)
+    async with write_side(postgres_database.log) as side:
+        await side.stock_up(1)
+        await side.send_all(*counts_of(SKU, 18))
+        late = [receive(f"late-{n}", 2, occurred_at=day(1)) for n in range(30)]
+        answers = await side.send_all(*late)
+        assert {answer.outcome for answer in answers} == {"accepted"}
+        moments = "SELECT count(DISTINCT recorded_at) FROM command_keys WHERE key LIKE 'late%%'"
+        assert 6 <= side.count(moments) <= 30
+        counted = [told(answer)["result"]["on_hand"] for answer in answers]
+        assert len(set(counted)) == 1, "each is restated away: the counts stand"
+
+
+async def test_an_atomic_bulk_through_too_much_history_is_told_so(
+    postgres_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "HISTORY_EVENTS_ATOMIC_MAX", 100)
+    async with write_side(postgres_database.log) as side:
+        await side.stock_up(1)
+        await side.send_all(*counts_of(SKU, 18))
+        late = [receive(f"late-{n}", 2, occurred_at=day(1)) for n in range(30)]
+        answers = await side.send_all(*late, mode="atomic")
+        assert {(answer.outcome, answer.code) for answer in answers} == {
+            ("failed", "too_much_history")
+        }
 
 
 async def test_a_fault_while_snapshots_are_kept_is_logged_and_the_next_are_kept(

@@ -91,7 +91,7 @@ def test_deciding_again_gives_the_same_but_for_the_ids() -> None:
     stock = known.get(STOCK)
     assert stock is not None
     assert stock.version == 0
-    known.confirm(decision.changed, position=1)
+    known.confirm(decision.changed, decision.rewritten, position=1)
     assert known.get(STOCK) == decision.changed[STOCK]
 
 
@@ -204,7 +204,7 @@ def test_facts_dated_before_memory_ask_for_the_past_and_follow_it_inside_the_bat
     decision = batch(known, *late)
     with pytest.raises(NotLoadedError) as caught:
         decide(decision)
-    assert caught.value.histories == {STOCK}
+    assert caught.value.histories == {STOCK: 2}
     known.put_history(STOCK, counted_often())
     decided, _ = decide(decision)
     assert [event.type for event in decided.events] == [

@@ -83,8 +83,7 @@ class RememberedSide:
                 first_position=None,
                 last_position=None,
             )
-        self.memory.confirm(batch.changed, position=len(self.events))
-        self.memory.forget_histories()
+        self.memory.confirm(batch.changed, batch.rewritten, position=len(self.events))
         return True
 
     def _recorded(self, event: NewEvent, recorded_at: datetime) -> RecordedEvent:
