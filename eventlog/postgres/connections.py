@@ -61,10 +61,10 @@ def open_read_pool(dsn: str, *, size: int, name: str) -> Pool:
     """
     _refuse_role(dsn, exempt=False)
     # As the session's own way, so that a transaction need not say it in a round trip of its own.
-    # Scans are the last resort here too: a plan made while the events were few would read them all.
+    # Planned anew each time: a plan kept from when the events were few would read them all.
     options = (
         f"-c statement_timeout={STATEMENT_MILLISECONDS_MAX} -c default_transaction_read_only=on"
-        " -c enable_seqscan=off"
+        " -c plan_cache_mode=force_custom_plan"
         r" -c default_transaction_isolation=repeatable\ read"
     )
     return _pool(dsn, size=size, name=name, options=options)
