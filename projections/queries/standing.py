@@ -15,18 +15,23 @@ from psycopg.rows import class_row
 
 from projections.catalogue import ReadModel
 
-# One statement, so that head, marks and the oldest event not shown are of one instant.
+# One statement, so that head, marks and the oldest event not shown are of one instant. That event
+# is the next behind the mark, in these words: under row-level security an index is only asked for
+# what cannot tell of a row by failing, such as > and CASE; with coalesce, or + 1, every event of
+# the ledger would be read.
 STANDING = """
     SELECT l.position, l.recorded_at, p.projection, p.version, p.store, p.places,
-        coalesce(m.position, 0), m.recorded_at, e.recorded_at,
+        coalesce(m.position, 0), m.recorded_at,
+        (SELECT e.recorded_at FROM events AS e
+         WHERE e.ledger = l.ledger
+           AND e.ledger_position > CASE WHEN m.position IS NULL THEN 0 ELSE m.position END
+         ORDER BY e.ledger_position LIMIT 1),
         (SELECT count(*) FROM parked_streams AS s
          WHERE (s.projection, s.version, s.ledger) = (p.projection, p.version, l.ledger))
     FROM ledgers AS l
     LEFT JOIN projections AS p ON p.state = 'active'
     LEFT JOIN projection_ledgers AS m
         ON (m.projection, m.version, m.ledger) = (p.projection, p.version, l.ledger)
-    LEFT JOIN events AS e
-        ON e.ledger = l.ledger AND e.ledger_position = coalesce(m.position, 0) + 1
     WHERE l.ledger = %s
     ORDER BY p.projection
 """
