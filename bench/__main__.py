@@ -5,19 +5,23 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from bench import append_path, full_import, log_path
+from bench import append_path, cold_stream, full_import, log_path
 from bench.figures import Figure, write
 
 MEASUREMENTS = {
     "append_path": append_path.measure,
     "log_path": log_path.measure,
+    "cold_stream": cold_stream.measure,
     "full_import": full_import.measure,
 }
+LOG_WIDTH = 140
 
 
 def main(names: list[str]) -> None:
     """Measure what is named, or everything."""
     console = Console(stderr=True)
+    if not console.is_terminal:
+        console = Console(stderr=True, width=LOG_WIDTH)
     figures: list[Figure] = []
     for name in names or MEASUREMENTS:
         console.print(f"measuring {name} …")

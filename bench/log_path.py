@@ -1,4 +1,4 @@
-"""The log alone: appends beside a bare binary COPY of the same rows, reads, and a cold stream.
+"""The log alone: appends beside a bare binary COPY of the same rows, and reads.
 
 Every event has a key row, as commands write them. The bare COPY puts ready-made bytes into the same
 tables and commits: no lock, no look-up, no chain, no heads. Both take turns, batch by batch.
@@ -6,19 +6,16 @@ tables and commits: no lock, no look-up, no chain, no heads. Both take turns, ba
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from functools import partial
-from pathlib import Path
-from urllib.parse import urlsplit
+from datetime import datetime
 
 import psycopg
 from uuid_utils.compat import uuid7
 
 from bench.figures import Figure, figure
+from bench.store import SHARDS, add, log_pool, now, store
 from eventlog.log import (
     GENESIS_HASH,
     Decided,
@@ -26,28 +23,18 @@ from eventlog.log import (
     LedgerHead,
     NewEvent,
     RecordedEvent,
-    Snapshot,
     StoredAnswer,
 )
 from eventlog.postgres.append import PostgresAppender
-from eventlog.postgres.connections import open_log_pool
-from eventlog.postgres.identity import add_ledger, add_tenant
 from eventlog.postgres.reader import PostgresReader
 from eventlog.postgres.rows import COPY_EVENTS, COPY_KEYS, LedgerTail, pack_events, pack_keys
-from eventlog.postgres.snapshots import PostgresSnapshots
 from eventlog.shards import shard_of
-from migrations.runner import migrate
-from ops.stack.parts import running
-from ops.stack.postgres import PostgresPart
 
-SHARDS = 16
 ROUNDS = 3
 BATCHES = {1: 300, 20: 200, 100: 100, 500: 60}
 STREAMS = 4_000
-LONG_STREAM = 280_000
-TAIL = 500
+READ = 280_000
 PAGE = 5_000
-PASSWORD = "of-this-bench"
 DATA = (
     b'{"sku":"85123A","location":"main","quantity":6,"order_id":"536365","line":1,'
     b'"unit_price_micros":2550000,"currency":"GBP"}'
@@ -57,7 +44,6 @@ ANSWER = (
     b'{"outcome":"accepted","ledger":"main","first_position":541909,"last_position":541909,'
     b'"version":3,"result":{}}'
 )
-now = partial(datetime.now, UTC)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -129,27 +115,16 @@ class Batches:
 
 
 def measure() -> list[Figure]:
-    """On one server that nobody else uses, with its default durability."""
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        running(PostgresPart(), Path(directory)) as admin_dsn,
-    ):
-        migrate(admin_dsn, log_password=PASSWORD, read_password=PASSWORD, shards=SHARDS)
-        url = urlsplit(admin_dsn)
-        log_dsn = url._replace(
-            netloc=f"backstock_log:{PASSWORD}@{url.hostname}:{url.port}"
-        ).geturl()
-        return [*_appends(log_dsn), *_reads(admin_dsn, log_dsn)]
+    """On one server."""
+    with store() as (admin_dsn, dsn):
+        return [*_appends(dsn), *_reads(admin_dsn, dsn)]
 
 
 def _appends(dsn: str) -> Iterator[Figure]:
-    with open_log_pool(dsn, size=2, name="bench") as pool, psycopg.connect(dsn) as bare:
-        for tenant in ("ours", "bare"):
-            add_tenant(pool, tenant, tenant, subject_secret=GENESIS_HASH)
-            add_ledger(pool, tenant)
+    with log_pool(dsn) as pool, psycopg.connect(dsn) as bare:
         appender = PostgresAppender(pool, clock=now)
-        ours, bares = Batches("ours/main"), Batches("bare/main")
-        shard = shard_of("ours/main", SHARDS)
+        ours, bares = Batches(add(pool, "ours")), Batches(add(pool, "bare"))
+        shard = shard_of(ours.ledger, SHARDS)
         appender.append(shard, ours.take(1))
         for size, count in BATCHES.items():
             rates: list[float] = []
@@ -196,47 +171,22 @@ def _bare_copy(connection: psycopg.Connection, batches: Batches, size: int) -> f
 
 
 def _reads(admin_dsn: str, dsn: str) -> Iterator[Figure]:
-    with open_log_pool(dsn, size=2, name="bench") as pool:
-        add_tenant(pool, "deep", "deep", subject_secret=GENESIS_HASH)
-        ledger = add_ledger(pool, "deep")
+    with log_pool(dsn) as pool:
+        ledger = add(pool, "deep")
         shard = shard_of(ledger, SHARDS)
-        stream = "stock-85123A@main"
         with psycopg.connect(admin_dsn) as admin:
             admin.execute(
                 "INSERT INTO events SELECT %s, n, n, n, now(), now(), gen_random_uuid(), 'deep',"
                 " %s, %s, 'stock.shipped.v1', %s, %s, %s FROM generate_series(1, %s) AS n",
-                (shard, ledger, stream, DATA, METADATA, GENESIS_HASH, LONG_STREAM),
+                (shard, ledger, "stock-85123A@main", DATA, METADATA, GENESIS_HASH, READ),
             )
-        folded = Snapshot(
-            ledger=ledger,
-            stream=stream,
-            stream_version=LONG_STREAM - TAIL,
-            format="bench",
-            state=bytes(20_000),
-        )
-        PostgresSnapshots(pool).save([folded])
-    yield figure("cold_stream_280000", "ms", [_cold_read(dsn, ledger, stream) for _ in range(20)])
-    yield figure("read_shard", "events/s", [_read_all(dsn, shard) for _ in range(ROUNDS)])
+        rates = [_read_all(PostgresReader(pool), shard) for _ in range(ROUNDS)]
+    yield figure("read_shard", "events/s", rates)
 
 
-def _cold_read(dsn: str, ledger: str, stream: str) -> float:
-    """Milliseconds for what a process knows of a stream it never saw: a connection, its snapshot,
-    and the events since.
-    """
-    with open_log_pool(dsn, size=1, name="cold") as pool:
-        started = time.perf_counter()
-        known = PostgresSnapshots(pool).load([(ledger, stream)])
-        version = known[ledger, stream].stream_version
-        tail = PostgresReader(pool).read_streams([(ledger, stream, version)])
-        took = time.perf_counter() - started
-    assert len(tail) == TAIL
-    return took * 1000
-
-
-def _read_all(dsn: str, shard: int) -> float:
-    with open_log_pool(dsn, size=1, name="read") as pool:
-        reader, after = PostgresReader(pool), 0
-        started = time.perf_counter()
-        while page := reader.read_shard(shard, after, PAGE):
-            after = page[-1].shard_position
-        return after / (time.perf_counter() - started)
+def _read_all(reader: PostgresReader, shard: int) -> float:
+    after = 0
+    started = time.perf_counter()
+    while page := reader.read_shard(shard, after, PAGE):
+        after = page[-1].shard_position
+    return after / (time.perf_counter() - started)

@@ -20,6 +20,7 @@ from commands.memory import ShardMemory
 from commands.refusals import NotApplied, OccurredInFuture, UnknownLedger
 from commands.submission import Answer, Submission
 from commands.view import CommandView, Overlay, StreamNotLoadedError
+from domain.construction import made_often
 from domain.refusals import Refusal, VersionMismatch
 from domain.stock_history import HistoryNeededError, StockHistory
 from domain.streams import kind_of, sku_and_location
@@ -37,6 +38,7 @@ from eventlog.log import (
 CLOCK_SKEW_MAX = timedelta(minutes=5)
 
 
+@made_often
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
     """A submission with what is worked out once, before any lock."""
@@ -52,6 +54,7 @@ class Pending:
         return (self.ledger, self.submission.command.key)
 
 
+@made_often
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
     """`estimated_events` sizes batches, `first_index` is where its answers go in the submit."""

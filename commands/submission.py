@@ -10,6 +10,7 @@ from typing import Literal
 
 from commands.messages import Command
 from commands.order_messages import PlaceOrder
+from domain.construction import made_often
 
 Mode = Literal["independent", "atomic"]
 Outcome = Literal["accepted", "refused", "key_conflict", "not_applied", "failed"]
@@ -51,6 +52,7 @@ class Submission:
         return f"{self.tenant}/{self.command.ledger}"
 
 
+@made_often
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What became of one command.

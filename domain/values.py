@@ -50,6 +50,7 @@ class Fact:
 Facts = tuple[Fact, ...]
 
 
+@made_often
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occasion:
     """What a decision may not find out by itself: when the business says it happened, what the

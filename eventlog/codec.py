@@ -7,7 +7,7 @@ an instant is RFC 3339 in UTC with Z. The chain hashes these bytes, so encoding 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any, cast, get_args, get_type_hints
 
@@ -63,8 +63,7 @@ class UndecodableEventError(Exception):
         self.detail = detail
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metadata:
+class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who asked, by which command, and what led to it. `actor` is an opaque subject id."""
 
     actor: str | None = None
@@ -93,7 +92,7 @@ def decode(type_name: str, data: bytes, steps: Mapping[str, Step] = STEPS) -> Ev
 
 def encode_metadata(metadata: Metadata) -> bytes:
     """Compact JSON of what is known, in the order of the fields; `b"{}"` when nothing is."""
-    return _encode_json(_METADATA(metadata))
+    return _encode_json(metadata)
 
 
 def decode_metadata(stored: bytes) -> Metadata:
@@ -150,5 +149,4 @@ _DOCUMENTS = {fact: _document_of(fact) for fact in TYPE_NAMES}
 _DECODERS: Mapping[str, msgspec.json.Decoder[Any]] = {
     name: msgspec.json.Decoder(fact) for name, fact in EVENT_TYPES.items()
 }
-_METADATA = _document_of(Metadata)
 _DECODE_METADATA = msgspec.json.Decoder(Metadata).decode

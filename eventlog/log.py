@@ -52,8 +52,7 @@ class NewEvent(Struct, frozen=True, kw_only=True, gc=False):
     occurred_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRow:
+class KeyRow(Struct, frozen=True, kw_only=True, gc=False):
     """What a command key led to, for ever: `answer` is the exact bytes every retry gets.
 
     `event_count` events of this command stand next to each other in the ledger (0 for a refusal).
@@ -67,8 +66,7 @@ class KeyRow:
     event_count: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredAnswer:
+class StoredAnswer(Struct, frozen=True, kw_only=True, gc=False):
     body_hash: bytes
     accepted: bool
     answer: bytes

@@ -74,6 +74,6 @@ def test_where_a_ledger_stands_is_told_without_going_through_its_events(
 
 
 def _rows_read_for_nothing(node: dict[str, Any]) -> int:
-    passed_over = sum(count for name, count in node.items() if name.startswith("Rows Removed"))
-    loops = int(node["Actual Loops"])
-    return loops * passed_over + sum(map(_rows_read_for_nothing, node.get("Plans", ())))
+    here = sum(int(count) for name, count in node.items() if name.startswith("Rows Removed"))
+    below = sum(map(_rows_read_for_nothing, node.get("Plans", ())))
+    return here * int(node["Actual Loops"]) + below
