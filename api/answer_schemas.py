@@ -44,6 +44,9 @@ class AsOf(BaseModel):
     )
     read_model: str
     version: int = Field(description="The read model's version.")
+    generation: int = Field(
+        description="Goes up when rebuilt versions take over, and never down again."
+    )
 
 
 def problem_responses(*statuses: int) -> Responses:

@@ -54,6 +54,18 @@ class Pages:
         return self._sealer.seal(PURPOSE, self._tenant, [*self._list, list(key(rows[-1]))])
 
 
+def begun_on(sealer: Sealer, tenant: str, cursor: str | None) -> int | None:
+    """The version that a list was begun on; None for a first page, or a cursor that is not ours."""
+    if cursor is None:
+        return None
+    try:
+        content = sealer.open(PURPOSE, tenant, cursor)
+    except BrokenSealError:
+        return None
+    assert isinstance(content, list)
+    return int(content[1])
+
+
 def _unusable(remedy: str) -> Problem:
     return Problem(
         "invalid_cursor",

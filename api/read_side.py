@@ -13,7 +13,7 @@ from psycopg import Connection
 from api.answer_schemas import AsOf, Stale
 from api.authentication import Principal
 from api.clickhouse import ClickHouse
-from api.pages import Filters, Pages
+from api.pages import Filters, Pages, begun_on
 from api.positions import Positions
 from api.problems import Problem
 from api.requests import Authenticate
@@ -29,7 +29,7 @@ from projections.queries.standing import (
     parked_since,
 )
 
-# Readers must notice within a second that another version of a read model was made the active one.
+# A promotion waits for longer than this before it switches: nobody then answers from memory.
 RECENT_SECONDS_MAX = 0.5
 RECENT_LEDGERS_MAX = 10_000
 
@@ -70,10 +70,15 @@ class View:
     standing: LedgerStanding
     now: datetime
     positions: Positions
+    begun_on: int | None = None
 
     def model(self, name: str) -> ModelStanding:
-        """The read model's standing. Raises Problem when it is behind what was asked for."""
-        standing = self.standing.models.get(name)
+        """The read model's standing: of the version that the list was begun on, if it is kept.
+
+        Raises Problem when it is behind what was asked for.
+        """
+        begun = None if self.begun_on is None else self.standing.kept.get((name, self.begun_on))
+        standing = begun or self.standing.models.get(name)
         if standing is None:
             raise Problem("unavailable", f"The read model {name} is not set up yet.")
         if standing.position < self.ask.min_position:
@@ -113,6 +118,7 @@ class View:
             age_seconds=self.age_seconds(standing.waiting_since),
             read_model=name,
             version=standing.model.version,
+            generation=self.standing.generation,
         )
 
     def as_of_other_store(self, name: str, position: int, recorded_at: datetime | None) -> AsOf:
@@ -128,6 +134,7 @@ class View:
             age_seconds=self.age_seconds(since),
             read_model=name,
             version=standing.model.version,
+            generation=self.standing.generation,
         )
 
     def as_of_log(self) -> AsOf:
@@ -139,6 +146,7 @@ class View:
             age_seconds=0.0,
             read_model="log",
             version=1,
+            generation=self.standing.generation,
         )
 
     def age_seconds(self, since: datetime | None) -> float:
@@ -231,14 +239,20 @@ class ReadSide:
         if known is not None and now - known[1] < RECENT_SECONDS_MAX:
             return RecentStanding(standing=known[0], age_seconds=now - known[1])
         standing = self.ledger_standing(ask.principal.tenant, ask.ledger_name)
-        self._recent[ask.ledger] = standing, now
+        if standing.is_careful:
+            self._recent.pop(ask.ledger, None)
+        else:
+            self._recent[ask.ledger] = standing, now
         while len(self._recent) > RECENT_LEDGERS_MAX:
             self._recent.popitem(last=False)
         return RecentStanding(standing=standing, age_seconds=self._monotonic() - now)
 
     @contextmanager
-    def view(self, ask: Ask) -> Iterator[View]:
-        """One snapshot of the ledger that is asked for. Raises as `ledger_standing`. Blocks."""
+    def view(self, ask: Ask, cursor: str | None = None) -> Iterator[View]:
+        """One snapshot of the ledger that is asked for, by the version that `cursor` began on.
+
+        Raises as `ledger_standing`. Blocks.
+        """
         with tenant_transaction(self._pool, ask.principal.tenant) as connection:
             yield View(
                 ask=ask,
@@ -246,6 +260,7 @@ class ReadSide:
                 standing=_known(ledger_standing(connection, ask.ledger)),
                 now=self._clock(),
                 positions=self._positions,
+                begun_on=begun_on(self._positions.sealer, ask.principal.tenant, cursor),
             )
 
 

@@ -1,4 +1,4 @@
-"""The catalogue: which read models there are, in which version, and where their rows and keys are.
+"""The catalogue: which read models there are, in which versions, and where their rows and keys are.
 
 Readers find tables and key prefixes here, by logical name, never by guessing a version.
 """
@@ -13,28 +13,40 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 from psycopg.types.json import Json
 
+from eventlog.checkpoints import ensure_checkpoints
 from eventlog.postgres.connections import Pool
 from eventlog.postgres.identity import store_identity
 from projections.availability.keys import place
-from projections.movements.claims import Claims
-from projections.movements.schema import PLACES as MOVEMENT_PLACES
-from projections.movements.schema import SHARDS
-from projections.orders.tables import PLACES as ORDER_PLACES
+from projections.editions import CURRENT, TODAY
+from projections.fingerprints import fingerprints
+from projections.movements import schema as movements
+from projections.movements.claims import ensure_row_counts
+from projections.orders import tables as orders
 from projections.postgres import Checkpoints
-from projections.stock_levels.tables import PLACES as STOCK_PLACES
+from projections.stock_levels import tables as stock_levels
 
 Store = Literal["postgres", "redis", "clickhouse"]
+State = Literal["building", "following", "active", "kept", "retired"]
+FED: tuple[State, ...] = ("following", "active", "kept")
 FIRST_VERSION = 1
+STORES: Mapping[str, Store] = {
+    "stock_levels": "postgres",
+    "orders": "postgres",
+    "availability": "redis",
+    "movements": "clickhouse",
+}
 
 ENTER = """
-INSERT INTO projections (projection, version, store, state, places)
-SELECT %(projection)s, %(version)s, %(store)s,
-       CASE WHEN EXISTS (SELECT FROM projections WHERE projection = %(projection)s)
-            THEN 'building' ELSE 'active' END,
-       %(places)s
+INSERT INTO projections (projection, version, store, state, places, edition, fingerprints)
+SELECT %(projection)s, %(version)s, %(store)s, 'active', %(places)s, %(edition)s, %(fingerprints)s
+ WHERE NOT EXISTS (SELECT FROM projections WHERE projection = %(projection)s)
     ON CONFLICT (projection, version) DO NOTHING
 """
-ACTIVE = "SELECT projection, version, store, places FROM projections WHERE state = 'active'"
+COLUMNS = "projection, version, store, state, places, edition"
+ACTIVE = f"SELECT {COLUMNS} FROM projections WHERE state = 'active'"  # noqa: S608 - constants
+OF_PROJECTION = f"""
+SELECT {COLUMNS} FROM projections WHERE projection = %s ORDER BY version
+"""  # noqa: S608 - constants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,22 +57,23 @@ class ReadModel:
     version: int
     store: Store
     places: Mapping[str, str]
+    state: State = "active"
+    edition: str = CURRENT
 
 
-def first_versions(redis_prefix: str) -> tuple[ReadModel, ...]:
-    """The read models that a new store starts with."""
-    version = FIRST_VERSION
-    redis_places = {"availability": place(redis_prefix, version)}
-    return (
-        ReadModel(
-            name="stock_levels", version=version, store="postgres", places=STOCK_PLACES[version]
-        ),
-        ReadModel(name="orders", version=version, store="postgres", places=ORDER_PLACES[version]),
-        ReadModel(name="availability", version=version, store="redis", places=redis_places),
-        ReadModel(
-            name="movements", version=version, store="clickhouse", places=MOVEMENT_PLACES[version]
-        ),
-    )
+def places(projection: str, version: int, *, redis_prefix: str) -> Mapping[str, str]:
+    """Where a version's rows and keys are. LookupError for a projection there is not."""
+    match projection:
+        case "stock_levels":
+            return stock_levels.places(version)
+        case "orders":
+            return orders.places(version)
+        case "availability":
+            return {"availability": place(redis_prefix, version)}
+        case "movements":
+            return movements.places(version)
+        case _:
+            raise LookupError(f"there is no projection {projection!r}: {', '.join(STORES)}")
 
 
 def ensure(pool: Pool, *, redis_prefix: str) -> None:
@@ -69,24 +82,49 @@ def ensure(pool: Pool, *, redis_prefix: str) -> None:
     Wants the log role's pool and a migrated database. Raises `StoreUnavailableError`.
     """
     identity = store_identity(pool)
-    for model in first_versions(redis_prefix):
-        checkpoints = Checkpoints(pool, model.name, model.version, epoch=identity.epoch)
-        checkpoints.ensure(identity.shards)
+    for projection, store in STORES.items():
+        checkpoints = Checkpoints(pool, projection, FIRST_VERSION, epoch=identity.epoch)
         with checkpoints.transaction() as connection:
             values = {
-                "projection": model.name,
-                "version": model.version,
-                "store": model.store,
-                "places": Json(dict(model.places)),
+                "projection": projection,
+                "version": FIRST_VERSION,
+                "store": store,
+                "places": Json(places(projection, FIRST_VERSION, redis_prefix=redis_prefix)),
+                "edition": CURRENT,
+                "fingerprints": Json(fingerprints(projection, TODAY)),
             }
-            connection.execute(ENTER, values)
-            if model.name == "movements":
-                Claims(checkpoints, SHARDS[model.version]).ensure(connection, identity.shards)
+            if connection.execute(ENTER, values).rowcount:
+                begin(
+                    connection,
+                    projection,
+                    FIRST_VERSION,
+                    epoch=identity.epoch,
+                    shards=identity.shards,
+                )
+
+
+def begin(
+    connection: Connection[TupleRow], projection: str, version: int, *, epoch: int, shards: int
+) -> None:
+    """Enter a checkpoint at 0 for each shard of a version whose tables are there."""
+    ensure_checkpoints(connection, projection, version, epoch=epoch, shards=shards)
+    if projection == "movements":
+        ensure_row_counts(connection, movements.row_counts(version), shards)
 
 
 def active(connection: Connection[TupleRow]) -> dict[str, ReadModel]:
     """The versions that answer questions, by read model."""
-    return {
-        name: ReadModel(name=name, version=version, store=store, places=places)
-        for name, version, store, places in connection.execute(ACTIVE)
-    }
+    return {model.name: model for model in map(_model, connection.execute(ACTIVE))}
+
+
+def versions(connection: Connection[TupleRow], projection: str) -> dict[int, ReadModel]:
+    """Every version a projection has ever had, by number."""
+    rows = connection.execute(OF_PROJECTION, (projection,))
+    return {model.version: model for model in map(_model, rows)}
+
+
+def _model(row: TupleRow) -> ReadModel:
+    name, version, store, state, found, edition = row
+    return ReadModel(
+        name=name, version=version, store=store, state=state, places=found, edition=edition
+    )

@@ -95,6 +95,7 @@ def _stated(_: StockFact) -> Move:
 SHORTFALL_STATED = "stock.shortfall_stated.v1"
 COUNTED = "stock.counted.v1"
 SHIPPED = "stock.shipped.v1"
+RETURNED = "stock.returned.v1"
 MOVES: Mapping[str, Callable[[StockFact], Move]] = {
     "stock.received.v1": _arrived,
     "stock.adjusted.v1": _adjusted,
@@ -107,7 +108,7 @@ MOVES: Mapping[str, Callable[[StockFact], Move]] = {
     "stock.committed.v1": _committed,
     "stock.commitment_released.v1": _uncommitted,
     SHIPPED: _shipped,
-    "stock.returned.v1": _returned,
+    RETURNED: _returned,
     SHORTFALL_STATED: _stated,
 }
 _decode = msgspec.json.Decoder(StockFact).decode
@@ -146,10 +147,10 @@ def read_stock(event: RecordedEvent, rule: StockRule) -> StockFact:
 
 
 def stock_facts(
-    events: Iterable[RecordedEvent],
+    events: Iterable[RecordedEvent], rules: Mapping[str, StockRule] = RULES
 ) -> Iterator[tuple[RecordedEvent, StockRule, StockFact]]:
     """Those of `events` that are about stock, decoded, in order. Raises `PoisonEventError`."""
-    rule_of = RULES.get
+    rule_of = rules.get
     for event in events:
         rule = rule_of(event.type)
         if rule is not None:

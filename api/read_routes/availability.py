@@ -87,6 +87,7 @@ def _answered(reads: ReadSide, ask: Ask, skus: list[str]) -> tuple[Answered, lis
                 age_seconds=round(recent.age_seconds, 3),
                 read_model=MODEL,
                 version=model.model.version,
+                generation=recent.standing.generation,
             )
             return Answered(as_of=as_of, stale=[]), found
     return _looked_at_closely(reads, ask, skus)

@@ -57,7 +57,7 @@ def _add_items(router: APIRouter, reads: ReadSide, asking: object) -> None:
         limit: Limit = LIMIT,
     ) -> ItemPage:
         """A page of items, found by SKU or name, in the order of their SKUs."""
-        with reads.view(ask) as view:
+        with reads.view(ask, cursor) as view:
             filters = {"search": search, "category": category, "status": status}
             pages = view.pages(MODEL, "list_items", filters)
             after = pages.after(cursor)
@@ -95,7 +95,7 @@ def _add_locations(router: APIRouter, reads: ReadSide, asking: object) -> None:
         ask: Annotated[Ask, asking], cursor: Cursor = None, limit: Limit = LIMIT
     ) -> LocationPage:
         """A page of the places where stock can be."""
-        with reads.view(ask) as view:
+        with reads.view(ask, cursor) as view:
             pages = view.pages(MODEL, "list_locations", {})
             after = pages.after(cursor)
             found = stock.locations(

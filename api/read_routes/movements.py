@@ -58,7 +58,7 @@ def movement_routes(reads: ReadSide, authenticate: Authenticate) -> APIRouter:
         limit: Limit = LIMIT,
     ) -> MovementPage:
         """A page in the order of recording. Rows that arrive meanwhile come before the first."""
-        with reads.view(ask) as view:
+        with reads.view(ask, cursor) as view:
             pages = view.pages(MODEL, "list_movements", filters.texts())
             after = pages.after(cursor)
             found = movements.movements(

@@ -47,7 +47,7 @@ def order_routes(reads: ReadSide, authenticate: Authenticate) -> APIRouter:
         limit: Limit = LIMIT,
     ) -> OrderPage:
         """A page of orders, of one status or customer if named."""
-        with reads.view(ask) as view:
+        with reads.view(ask, cursor) as view:
             pages = view.pages(MODEL, "list_orders", {"status": status, "customer": customer})
             after = pages.after(cursor)
             found = orders.orders(

@@ -49,7 +49,7 @@ def stock_routes(reads: ReadSide, authenticate: Authenticate) -> APIRouter:
         limit: Limit = LIMIT,
     ) -> StockPage:
         """A page of levels, of all locations or of one."""
-        with reads.view(ask) as view:
+        with reads.view(ask, cursor) as view:
             pages = view.pages(MODEL, "list_stock", {"location": location})
             after = pages.after(cursor)
             found = stock.levels(

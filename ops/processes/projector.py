@@ -1,10 +1,11 @@
-"""A projector as a process: one projection, kept up to date from Kafka and the store."""
+"""A projector as a process: one projection, every version of it kept up to date."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from threading import Event
 
 import clickhouse_connect
 import redis
@@ -16,21 +17,24 @@ from eventlog.kafka.source import KafkaSource
 from eventlog.kafka.topics import events_topic
 from eventlog.leases import ShardLeases, projection_leases
 from eventlog.parked import ParkedStreams
-from eventlog.postgres.connections import Pool, open_log_pool
+from eventlog.postgres.connections import Pool, borrowed, open_log_pool
 from eventlog.postgres.identity import StoreIdentity, store_identity
 from eventlog.postgres.positions import shard_positions
 from eventlog.postgres.reader import PostgresReader
 from eventlog.projection import Projection
+from ops.processes.feeding import feed_versions
 from ops.processes.lifecycle import calm_collector, log_to_stderr, stop_event
 from ops.stack.role import say_ready
 from ops.stores import Stores
 from projections.availability.projection import Availability
+from projections.catalogue import ReadModel, versions
+from projections.editions import Edition, edition
 from projections.movements.projection import Movements
 from projections.orders.projection import Orders
 from projections.pace import BOUNDS
 from projections.stock_levels.projection import StockLevels
 
-POOL_CONNECTIONS = 4
+POOL_CONNECTIONS = 8  # Of which a version at work holds two at the most.
 INCARNATION_BYTES = 6
 REDIS_SECONDS_MAX = 10.0
 
@@ -50,59 +54,90 @@ def run(stores: Stores, *, projection: str, name: str) -> None:
     stop = stop_event()
     pool = open_log_pool(stores.log_dsn, size=POOL_CONNECTIONS, name=f"backstock-{projection}")
     try:
-        identity = store_identity(pool)
-        made = PROJECTIONS[projection](Holdings(stores=stores, pool=pool, identity=identity))
-        topic = events_topic(stores.settings.kafka_prefix, identity.shards)
-        surroundings = Surroundings(
-            source=KafkaSource(
-                stores.kafka_bootstrap,
-                topic.name,
-                epoch=identity.epoch,
-                name=f"{name}-{projection}",
-            ),
-            reader=PostgresReader(pool),
-            leases=ShardLeases(
-                pool,
-                projection_leases(made.name, made.version),
-                name=name,
-                incarnation=secrets.token_hex(INCARNATION_BYTES),
-            ),
-            parked=ParkedStreams(pool, made.name, made.version),
-            shard_positions=lambda: shard_positions(pool),
-            epoch=identity.epoch,
-        )
+        holdings = Holdings(stores=stores, pool=pool, identity=store_identity(pool))
         calm_collector()
         say_ready()
-        run_projection(made, surroundings, stop=stop, bounds=BOUNDS[projection])
+        feed_versions(
+            lambda: _versions(pool, projection),
+            lambda model, ended: _feed(holdings, model, name=name, stop=ended),
+            stop=stop,
+        )
     finally:
         pool.close()
 
 
-def _stock_levels(holdings: Holdings) -> Projection:
-    return StockLevels(holdings.pool, epoch=holdings.identity.epoch)
+def _versions(pool: Pool, projection: str) -> Mapping[int, ReadModel]:
+    with borrowed(pool) as connection:
+        return versions(connection, projection)
 
 
-def _orders(holdings: Holdings) -> Projection:
-    return Orders(holdings.pool, epoch=holdings.identity.epoch)
+def _feed(holdings: Holdings, model: ReadModel, *, name: str, stop: Event) -> None:
+    """Keep one version up to date until `stop` is set."""
+    pool, identity, stores = holdings.pool, holdings.identity, holdings.stores
+    source = KafkaSource(
+        stores.kafka_bootstrap,
+        events_topic(stores.settings.kafka_prefix, identity.shards).name,
+        epoch=identity.epoch,
+        name=f"{name}-{model.name}-v{model.version}",
+    )
+    try:
+        surroundings = Surroundings(
+            source=source,
+            reader=PostgresReader(pool),
+            leases=ShardLeases(
+                pool,
+                projection_leases(model.name, model.version),
+                name=name,
+                incarnation=secrets.token_hex(INCARNATION_BYTES),
+            ),
+            parked=ParkedStreams(pool, model.name, model.version),
+            shard_positions=lambda: shard_positions(pool),
+            epoch=identity.epoch,
+        )
+        made = projection_for(model, holdings)
+        run_projection(made, surroundings, stop=stop, bounds=BOUNDS[model.name])
+    finally:
+        source.close()
 
 
-def _availability(holdings: Holdings) -> Projection:
+def projection_for(model: ReadModel, holdings: Holdings) -> Projection:
+    """The projection that folds this version. Raises `UnknownEditionError`."""
+    return PROJECTIONS[model.name](holdings, model.version, edition(model.edition))
+
+
+def _stock_levels(holdings: Holdings, version: int, edition: Edition) -> Projection:
+    epoch = holdings.identity.epoch
+    return StockLevels(holdings.pool, epoch=epoch, version=version, edition=edition)
+
+
+def _orders(holdings: Holdings, version: int, _: Edition) -> Projection:
+    return Orders(holdings.pool, epoch=holdings.identity.epoch, version=version)
+
+
+def _availability(holdings: Holdings, version: int, edition: Edition) -> Projection:
     return Availability(
         redis_client(holdings.stores),
         holdings.pool,
         redis_prefix=holdings.stores.settings.redis_prefix,
         store_id=holdings.identity.store_id,
         epoch=holdings.identity.epoch,
+        version=version,
+        edition=edition,
     )
 
 
-def _movements(holdings: Holdings) -> Projection:
-    client = clickhouse_connect.get_client(dsn=holdings.stores.clickhouse_url)
-    reader = PostgresReader(holdings.pool)
-    return Movements(client, holdings.pool, reader, epoch=holdings.identity.epoch)
+def _movements(holdings: Holdings, version: int, edition: Edition) -> Projection:
+    return Movements(
+        clickhouse_connect.get_client(dsn=holdings.stores.clickhouse_url),
+        holdings.pool,
+        PostgresReader(holdings.pool),
+        epoch=holdings.identity.epoch,
+        version=version,
+        edition=edition,
+    )
 
 
-PROJECTIONS: Mapping[str, Callable[[Holdings], Projection]] = {
+PROJECTIONS: Mapping[str, Callable[[Holdings, int, Edition], Projection]] = {
     "stock_levels": _stock_levels,
     "orders": _orders,
     "availability": _availability,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from domain.events import ItemDescribed, ItemDiscontinued, ItemRegistered
 from eventlog.log import RecordedEvent
 from projections.availability.keys import BACKORDER_LIMIT, SAFETY_STOCK, STATUS
 from projections.reading import read
-from projections.stock_facts import RULES, read_stock
+from projections.stock_facts import RULES, StockRule, read_stock
 
 # One call blocks the server for about 1 ms at these limits; four keys are the shard's own.
 HASHES_PER_CALL_MAX = 496
@@ -34,11 +34,11 @@ class Piece:
     events: int = 0
 
 
-def pieces(events: Iterable[RecordedEvent]) -> list[Piece]:
+def pieces(events: Iterable[RecordedEvent], rules: Mapping[str, StockRule] = RULES) -> list[Piece]:
     """The whole batch, in order, before anything of it is written. Raises `PoisonEventError`."""
     found: list[Piece] = []
     for event in events:
-        rule = RULES.get(event.type)
+        rule = rules.get(event.type)
         if rule is None:
             fact = read(event)
             assert isinstance(fact, ItemRegistered | ItemDescribed | ItemDiscontinued)

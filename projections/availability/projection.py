@@ -24,6 +24,7 @@ from projections.arrays import microseconds
 from projections.availability.fold import Piece, pieces
 from projections.availability.keys import ShardKeys, place
 from projections.availability.shard_store import Guard, LostError, MovedError, ShardStore
+from projections.editions import TODAY, Edition
 from projections.item_facts import ITEM_STORED
 from projections.postgres import Checkpoints
 from projections.stock_facts import STOCK_TYPES
@@ -50,8 +51,10 @@ class Availability:
         store_id: UUID,
         epoch: int,
         version: int = 1,
+        edition: Edition = TODAY,
     ) -> None:
         self.version = version
+        self._rules = edition.rules
         self._client = client
         self._prefix = place(redis_prefix, version)
         self._store_id = str(store_id)
@@ -80,7 +83,7 @@ class Availability:
         return Checkpoint(epoch=epoch, position=0)
 
     def apply(self, batch: Batch) -> None:
-        found = pieces(batch.events)
+        found = pieces(batch.events, self._rules)
         after = batch.after
         for piece in found[:-1]:
             last = piece.last.shard_position
@@ -100,7 +103,7 @@ class Availability:
         stream = f"{first.ledger}|{first.stream}"
         applied = store.unparked(stream)
         fresh = [event for event in events if event.ledger_position > (applied or 0)]
-        for piece in pieces(fresh):
+        for piece in pieces(fresh, self._rules):
             last = piece.last.ledger_position
             self._send(store, store.unparked_guard(stream, applied, last), piece, {})
             applied = last

@@ -53,15 +53,18 @@ class ShardState:
     rows: int
 
 
+def ensure_row_counts(connection: Connection[TupleRow], table: str, shards: int) -> None:
+    """Enter 0 rows for each shard that a version's table of row counts lacks."""
+    statement = sql.SQL(ENSURE).format(shards=sql.Identifier(table))
+    connection.execute(statement, {"shards": shards})
+
+
 class Claims:
     """The claims of one projection version; `shards` is its own table of row counts."""
 
     def __init__(self, checkpoints: Checkpoints, shards: str) -> None:
         self._checkpoints = checkpoints
         self._shards = sql.Identifier(shards)
-
-    def ensure(self, connection: Connection[TupleRow], shards: int) -> None:
-        self._execute(connection, ENSURE, {"shards": shards})
 
     def read(self, connection: Connection[TupleRow], shard: int) -> ShardState:
         """The state of a shard, its row locked."""

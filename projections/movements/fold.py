@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from uuid import UUID
 
 from eventlog.log import RecordedEvent
 from projections.arrays import microseconds
-from projections.stock_facts import COUNTED, SHORTFALL_STATED, StockFact, stock_facts
+from projections.stock_facts import (
+    COUNTED,
+    RULES,
+    SHORTFALL_STATED,
+    StockFact,
+    StockRule,
+    stock_facts,
+)
 
 SIGNED = frozenset({"stock.adjusted.v1", "stock.count_restated.v1"})
 FIGURES = SIGNED | {COUNTED, SHORTFALL_STATED}
@@ -16,12 +23,14 @@ Row = tuple[str | int | UUID | None, ...]
 """Values in the order of `schema.MOVEMENTS`; instants in µs since 1970."""
 
 
-def movement_rows(events: Iterable[RecordedEvent]) -> list[Row]:
+def movement_rows(
+    events: Iterable[RecordedEvent], rules: Mapping[str, StockRule] = RULES
+) -> list[Row]:
     """Raises `PoisonEventError` for the first event that cannot be read."""
     rows: list[Row] = []
     occurred_at = recorded_at = datetime(1970, 1, 1, tzinfo=UTC)
     occurred = recorded = 0
-    for event, rule, fact in stock_facts(events):
+    for event, rule, fact in stock_facts(events, rules):
         # Neighbours mostly share their instants.
         if event.occurred_at != occurred_at:
             occurred_at = event.occurred_at

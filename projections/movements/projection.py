@@ -24,6 +24,7 @@ from eventlog.projection import (
     StoreUnavailableError,
     batch_of,
 )
+from projections.editions import TODAY, Edition
 from projections.item_facts import ITEM_STORED, LOCATION_STORED
 from projections.movements.claims import Claims, ShardState
 from projections.movements.dimensions import item_rows, location_rows
@@ -38,7 +39,7 @@ from projections.movements.inserts import (
     rows_of,
     rows_up_to,
 )
-from projections.movements.schema import SHARDS, prepare, tables
+from projections.movements.schema import prepare, row_counts, tables
 from projections.postgres import Checkpoints
 from projections.stock_facts import STOCK_TYPES
 
@@ -62,15 +63,23 @@ class Movements:
     handles = STOCK_TYPES | ITEM_STORED | LOCATION_STORED
 
     def __init__(
-        self, client: Client, pool: Pool, reader: LogReader, *, epoch: int, version: int = 1
+        self,
+        client: Client,
+        pool: Pool,
+        reader: LogReader,
+        *,
+        epoch: int,
+        version: int = 1,
+        edition: Edition = TODAY,
     ) -> None:
         self.version = version
+        self._rules = edition.rules
         self._client = client
         self._reader = reader
         self._epoch = epoch
         self._tables = tables(version)
         self._checkpoints = Checkpoints(pool, self.name, version, epoch=epoch)
-        self._claims = Claims(self._checkpoints, SHARDS[version])
+        self._claims = Claims(self._checkpoints, row_counts(version))
         self._parked = ParkedStreams(pool, self.name, version)
         self._trusted: set[int] = set()
 
@@ -201,7 +210,7 @@ class Movements:
 
     def _blocks(self, events: Sequence[RecordedEvent]) -> Blocks:
         return (
-            movement_rows(events),
+            movement_rows(events, self._rules),
             item_rows(events, self._reader),
             location_rows(events),
         )

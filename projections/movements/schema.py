@@ -12,11 +12,6 @@ from dataclasses import dataclass
 from clickhouse_connect.driver.binding import quote_identifier
 from clickhouse_connect.driver.client import Client
 
-PLACES: Mapping[int, Mapping[str, str]] = {
-    1: {"movements": "movements_v1", "items": "items_v1", "locations": "locations_v1"},
-}
-# PostgreSQL's table of how many rows each shard has.
-SHARDS: Mapping[int, str] = {1: "movements_v1_shards"}
 # Insert tokens are remembered for so many blocks of a table: a claim is sent again long before.
 DEDUPLICATION_WINDOW = 10_000
 
@@ -103,9 +98,19 @@ class Table:
         )
 
 
+def places(version: int) -> dict[str, str]:
+    """The names of a version's tables."""
+    return {name: f"{name}_v{version}" for name in ("movements", "items", "locations")}
+
+
+def row_counts(version: int) -> str:
+    """PostgreSQL's table of how many rows each shard of a version has."""
+    return f"movements_v{version}_shards"
+
+
 def tables(version: int) -> tuple[Table, Table, Table]:
     """Movements, items, locations."""
-    names = PLACES[version]
+    names = places(version)
     return (
         Table(
             place="movements",

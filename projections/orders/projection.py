@@ -15,7 +15,7 @@ from projections.orders.fold import (
     order_facts,
     placed_earlier,
 )
-from projections.orders.tables import PLACES, Tables
+from projections.orders.tables import Tables, places
 from projections.postgres import Checkpoints
 
 
@@ -28,7 +28,7 @@ class Orders:
     def __init__(self, pool: Pool, *, epoch: int, version: int = 1) -> None:
         self.version = version
         self._checkpoints = Checkpoints(pool, self.name, version, epoch=epoch)
-        self._tables = Tables(**PLACES[version])
+        self._tables = Tables(**places(version))
 
     def checkpoint(self, shard: int) -> Checkpoint:
         return self._checkpoints.read(shard)

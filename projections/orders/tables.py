@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
 import msgspec
@@ -11,8 +11,6 @@ from psycopg.rows import TupleRow
 
 from projections.arrays import text_array
 from projections.orders.fold import ChargeFact, Line, Order, OrderKey
-
-PLACES: Mapping[int, Mapping[str, str]] = {1: {"orders": "orders_v1", "charges": "charges_v1"}}
 
 READ_ORDERS = """
 SELECT tenant, ledger, order_id, status, customer, currency, placed_at, shipped_at, cancelled_at,
@@ -56,6 +54,11 @@ SELECT tenant, ledger, charge_id, code, description, quantity, unit_price_micros
        position = excluded.position, recorded_at = excluded.recorded_at
 """
 _decode_lines = msgspec.json.Decoder(list[Line]).decode
+
+
+def places(version: int) -> dict[str, str]:
+    """The names of a version's tables."""
+    return {name: f"{name}_v{version}" for name in ("orders", "charges")}
 
 
 class Tables:

@@ -1,4 +1,4 @@
-"""Where a ledger stands: its head, and how far each active read model has followed it.
+"""Where a ledger stands: its head, and how far each read model has followed it.
 
 All of it is read inside the caller's transaction, so that rows and position are of one snapshot.
 """
@@ -20,7 +20,8 @@ from projections.catalogue import ReadModel
 # what cannot tell of a row by failing, such as > and CASE; with coalesce, or + 1, every event of
 # the ledger would be read.
 STANDING = """
-    SELECT l.position, l.recorded_at, p.projection, p.version, p.store, p.places,
+    SELECT l.position, l.recorded_at, g.generation, g.careful_until > clock_timestamp(),
+        p.projection, p.version, p.store, p.state, p.places, p.edition,
         coalesce(m.position, 0), m.recorded_at,
         (SELECT e.recorded_at FROM events AS e
          WHERE e.ledger = l.ledger
@@ -29,11 +30,12 @@ STANDING = """
         (SELECT count(*) FROM parked_streams AS s
          WHERE (s.projection, s.version, s.ledger) = (p.projection, p.version, l.ledger))
     FROM ledgers AS l
-    LEFT JOIN projections AS p ON p.state = 'active'
+    CROSS JOIN read_generation AS g
+    LEFT JOIN projections AS p ON p.state IN ('active', 'kept')
     LEFT JOIN projection_ledgers AS m
         ON (m.projection, m.version, m.ledger) = (p.projection, p.version, l.ledger)
     WHERE l.ledger = %s
-    ORDER BY p.projection
+    ORDER BY p.projection, p.version
 """
 PARKED = """
     SELECT stream, position FROM parked_streams
@@ -96,11 +98,19 @@ class ModelStanding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerStanding:
-    """A ledger's head (`recorded_at` None: empty) and its active read models by name."""
+    """A ledger's head (`recorded_at` None: empty) and its read models.
+
+    `models` are the active ones by name, `kept` those that were active and are still fed, by name
+    and version: a list that was begun on one of them ends on it. `generation` goes up when other
+    versions become the active ones. `is_careful`: that is about to happen, so ask each time.
+    """
 
     position: int
     recorded_at: datetime | None
+    generation: int
+    is_careful: bool
     models: Mapping[str, ModelStanding]
+    kept: Mapping[tuple[str, int], ModelStanding]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,18 +129,29 @@ def ledger_standing(connection: Connection[Any], ledger: str) -> LedgerStanding 
     rows = connection.execute(STANDING, (ledger,), prepare=True).fetchall()
     if not rows:
         return None
-    position, recorded_at = rows[0][:2]
+    position, recorded_at, generation, is_careful = rows[0][:4]
+    found = [_model(row[4:]) for row in rows if row[4] is not None]
     return LedgerStanding(
         position=position,
         recorded_at=recorded_at if position else None,
-        models={row[2]: _model(row) for row in rows if row[2] is not None},
+        generation=generation,
+        is_careful=is_careful,
+        models={each.model.name: each for each in found if each.model.state == "active"},
+        kept={
+            (each.model.name, each.model.version): each
+            for each in found
+            if each.model.state == "kept"
+        },
     )
 
 
 def _model(row: tuple[Any, ...]) -> ModelStanding:
-    name, version, store, places, position, recorded_at, waiting_since, parked = row[2:]
+    name, version, store, state, places, edition, position, recorded_at, waiting_since, parked = row
+    model = ReadModel(
+        name=name, version=version, store=store, state=state, places=places, edition=edition
+    )
     return ModelStanding(
-        model=ReadModel(name=name, version=version, store=store, places=places),
+        model=model,
         position=position,
         recorded_at=recorded_at,
         waiting_since=waiting_since,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from eventlog.log import RecordedEvent
-from projections.stock_facts import COUNTED, SHORTFALL_STATED, stock_facts
+from projections.stock_facts import COUNTED, RULES, SHORTFALL_STATED, StockRule, stock_facts
 
 Stock = tuple[str, str, str]
 """(ledger, SKU, location)"""
@@ -31,10 +31,12 @@ class LevelChange:
     counted_at: datetime | None = None
 
 
-def level_changes(events: Iterable[RecordedEvent]) -> dict[Stock, LevelChange]:
+def level_changes(
+    events: Iterable[RecordedEvent], rules: Mapping[str, StockRule] = RULES
+) -> dict[Stock, LevelChange]:
     """Raises `PoisonEventError` for the first event that cannot be read."""
     changes: dict[Stock, LevelChange] = {}
-    for event, rule, fact in stock_facts(events):
+    for event, rule, fact in stock_facts(events, rules):
         key = (event.ledger, fact.sku, fact.location)
         change = changes.get(key)
         if change is None:

@@ -11,11 +11,12 @@ from domain.streams import id_of, kind_of, sku_and_location
 from eventlog.log import RecordedEvent
 from eventlog.postgres.connections import Pool
 from eventlog.projection import Batch, Checkpoint
+from projections.editions import TODAY, Edition
 from projections.item_facts import ITEM_STORED, LOCATION_STORED, item_changes, locations
 from projections.postgres import Checkpoints
 from projections.stock_facts import STOCK_TYPES
 from projections.stock_levels.fold import level_changes
-from projections.stock_levels.tables import PLACES, Tables
+from projections.stock_levels.tables import Tables, places
 
 
 class StockLevels:
@@ -24,28 +25,31 @@ class StockLevels:
     name = "stock_levels"
     handles = STOCK_TYPES | ITEM_STORED | LOCATION_STORED
 
-    def __init__(self, pool: Pool, *, epoch: int, version: int = 1) -> None:
+    def __init__(
+        self, pool: Pool, *, epoch: int, version: int = 1, edition: Edition = TODAY
+    ) -> None:
         self.version = version
+        self._rules = edition.rules
         self._checkpoints = Checkpoints(pool, self.name, version, epoch=epoch)
-        self._tables = Tables(**PLACES[version])
+        self._tables = Tables(**places(version))
 
     def checkpoint(self, shard: int) -> Checkpoint:
         return self._checkpoints.read(shard)
 
     def apply(self, batch: Batch) -> None:
-        levels = level_changes(batch.events)
+        levels = level_changes(batch.events, self._rules)
         items = item_changes(batch.events)
-        places = locations(batch.events)
+        found = locations(batch.events)
         with self._checkpoints.applying(batch) as connection:
             self._tables.write_levels(connection, levels)
             self._tables.write_items(connection, items)
-            self._tables.write_locations(connection, places)
+            self._tables.write_locations(connection, found)
 
     def apply_parked(self, events: Sequence[RecordedEvent]) -> None:
         with self._checkpoints.transaction() as connection:
             applied = self._position_of(connection, events[0])
             fresh = [event for event in events if event.ledger_position > applied]
-            self._tables.write_levels(connection, level_changes(fresh))
+            self._tables.write_levels(connection, level_changes(fresh, self._rules))
             self._tables.write_items(connection, item_changes(fresh))
             self._tables.write_locations(connection, locations(fresh))
 

@@ -19,9 +19,6 @@ from projections.arrays import instant_array, int_array, text_array
 from projections.item_facts import Description, ItemChange
 from projections.stock_levels.fold import LevelChange, Stock
 
-PLACES: Mapping[int, Mapping[str, str]] = {
-    1: {"stock_levels": "stock_levels_v1", "items": "items_v1", "locations": "locations_v1"},
-}
 MOVE_LEVELS = """
 INSERT INTO {levels} AS level
        (tenant, ledger, sku, location, on_hand, reserved, committed, picked, held, position,
@@ -103,6 +100,11 @@ SELECT tenant, ledger, location, name, type, latitude_microdegrees, longitude_mi
 LEVEL_POSITION = "SELECT position FROM {levels} WHERE ledger = %s AND sku = %s AND location = %s"
 ITEM_POSITION = "SELECT position FROM {items} WHERE ledger = %s AND sku = %s"
 LOCATION_POSITION = "SELECT position FROM {locations} WHERE ledger = %s AND location = %s"
+
+
+def places(version: int) -> dict[str, str]:
+    """The names of a version's tables."""
+    return {name: f"{name}_v{version}" for name in ("stock_levels", "items", "locations")}
 
 
 class Tables:

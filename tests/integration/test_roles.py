@@ -189,6 +189,7 @@ def test_a_table_without_a_tenant_tells_the_read_role_of_no_tenant(
         "applied_migrations",
         "projection_applies",
         "projections",
+        "read_generation",
         "store_identity",
     }
 

@@ -62,6 +62,7 @@ def test_an_item_is_read_by_its_sku(sold: Business) -> None:
         "age_seconds": 0.0,
         "read_model": "stock_levels",
         "version": 1,
+        "generation": 1,
     }
 
 
