@@ -1,29 +1,19 @@
 """`backstock verify`: whether log and read models say the same, and nothing was altered."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
 from ops.cli.output import print_json
+from ops.cli.progress import progress
 from ops.cli.stack import AsJson, Data, directory_of
 from ops.settings import Settings
 
 if TYPE_CHECKING:
     from replay.verify.report import Report
-    from replay.verify.run import Progress as Told
 
 MEANING = {
     "order": "one order: positions without a hole, time that never runs back",
@@ -56,7 +46,7 @@ def verify(*, data: Data = None, as_json: AsJson = False) -> None:
     from ops.verification import run_verification
 
     started = time.monotonic()
-    with _progress() as told:
+    with progress("events") as told:
         report = run_verification(Settings(data=directory_of(data).root), told)
     seconds = time.monotonic() - started
     if as_json:
@@ -65,32 +55,6 @@ def verify(*, data: Data = None, as_json: AsJson = False) -> None:
         _print(report, seconds)
     if not report.ok:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _progress() -> Iterator["Told"]:
-    """Events done of all, their rate and the time left, where somebody looks on."""
-    console = Console(stderr=True)
-    bar = Progress(
-        SpinnerColumn(),
-        TextColumn("events"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    with bar:
-        task = bar.add_task("events", total=None, rate="reading stores")
-
-        def told(done: int, total: int) -> None:
-            speed = bar.tasks[task].speed
-            rate = f"{speed:,.0f}/s" if speed else ""
-            bar.update(task, completed=done, total=total, rate=rate)
-
-        yield told
 
 
 def _print(report: "Report", seconds: float) -> None:
