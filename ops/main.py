@@ -6,10 +6,20 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from ops.cli import access, dead_letters, importing, reconciling, roles, stack, verifying
+from ops.cli import (
+    access,
+    archiving,
+    dead_letters,
+    importing,
+    reconciling,
+    replay_group,
+    roles,
+    stack,
+    verifying,
+)
 
 # Each module of a command group adds its commands to the one application.
-GROUPS = (stack, roles, access, importing, dead_letters, verifying, reconciling)
+GROUPS = (stack, roles, access, importing, dead_letters, verifying, reconciling, archiving)
 FAILED = 1
 WRONG_USE = 2
 
