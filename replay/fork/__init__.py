@@ -1,0 +1,1 @@
+"""What-if: one ledger's past, decided again under another policy, beside what happened."""
