@@ -21,6 +21,15 @@ from migrations.sql_files import MigrationNameError
 from ops.importers.online_retail.rows import FileProblem
 from ops.importers.pace import StalledError
 from ops.stack.errors import StackError
+from replay.building import BuildFailedError
+from replay.holding import LeaseLostError, ReplayCancelledError
+from replay.planning import PlanError
+from replay.records import (
+    OverlappingReplayError,
+    ReplayBusyError,
+    ReplayStateError,
+    UnknownReplayError,
+)
 
 FAULTS: tuple[type[Exception], ...] = (
     StackError,
@@ -39,6 +48,14 @@ FAULTS: tuple[type[Exception], ...] = (
     HeadKeyError,
     TopicMismatchError,
     EpochMismatchError,
+    PlanError,
+    OverlappingReplayError,
+    ReplayBusyError,
+    ReplayStateError,
+    UnknownReplayError,
+    BuildFailedError,
+    LeaseLostError,
+    ReplayCancelledError,
     psycopg.OperationalError,
     KafkaException,
 )

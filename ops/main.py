@@ -19,7 +19,17 @@ from ops.cli import (
 )
 
 # Each module of a command group adds its commands to the one application.
-GROUPS = (stack, roles, access, importing, dead_letters, verifying, reconciling, archiving)
+GROUPS = (
+    stack,
+    roles,
+    access,
+    importing,
+    dead_letters,
+    verifying,
+    reconciling,
+    archiving,
+    replay_group,
+)
 FAILED = 1
 WRONG_USE = 2
 

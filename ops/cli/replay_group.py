@@ -1,0 +1,19 @@
+"""`backstock replay …`: the group that every command about the past belongs to."""
+
+import typer
+
+from ops.cli import forking, replaying
+
+# Each module adds its commands to the one group.
+PARTS = (replaying, forking)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(
+        help="Read the past again: rebuild and compare, ask what would have been, make up for it.",
+        no_args_is_help=True,
+    )
+    for part in PARTS:
+        part.register(group)
+    app.add_typer(group, name="replay")

@@ -1,0 +1,83 @@
+"""What a replay works with in this deployment: pools, clients, and how a version is made."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Final, cast
+
+import clickhouse_connect
+from clickhouse_connect.driver.binding import quote_identifier
+
+from eventlog.postgres.connections import Pool, open_log_pool
+from eventlog.postgres.identity import StoreIdentity, store_identity
+from eventlog.postgres.reader import PostgresReader
+from eventlog.projection import Projection
+from ops.processes.projector import Holdings, projection_for, redis_client
+from ops.stores import Stores
+from projections.catalogue import ReadModel
+from projections.movements.schema import tables
+
+POOL_CONNECTIONS: Final = 6
+KEYS_PER_DROP: Final = 500
+OWNER_BYTES: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replaying:
+    """Everything a step of a replay is given. `owner` is this process among all that replay."""
+
+    stores: Stores
+    pool: Pool
+    reader: PostgresReader
+    identity: StoreIdentity
+    owner: str
+
+    def make(self, model: ReadModel) -> Projection:
+        """The projection that folds this version. Raises `UnknownEditionError`."""
+        holdings = Holdings(stores=self.stores, pool=self.pool, identity=self.identity)
+        return projection_for(model, holdings)
+
+    def drop(self, model: ReadModel) -> None:
+        """Remove what a version has outside PostgreSQL. Repeatable."""
+        if model.store == "redis":
+            self._drop_keys(model)
+        elif model.store == "clickhouse":
+            self._drop_tables(model)
+
+    def _drop_keys(self, model: ReadModel) -> None:
+        pattern = f"{model.places['availability']}:*"
+        with closing(redis_client(self.stores)) as client:
+            doomed: list[bytes] = []
+            for key in client.scan_iter(match=pattern, count=1_000):
+                doomed.append(cast("bytes", key))
+                if len(doomed) == KEYS_PER_DROP:
+                    client.unlink(*doomed)
+                    doomed = []
+            if doomed:
+                client.unlink(*doomed)
+
+    def _drop_tables(self, model: ReadModel) -> None:
+        with closing(clickhouse_connect.get_client(dsn=self.stores.clickhouse_url)) as client:
+            for table in tables(model.version):
+                client.command(f"DROP TABLE IF EXISTS {quote_identifier(table.name)}")
+
+
+@contextmanager
+def replaying(stores: Stores) -> Iterator[Replaying]:
+    """Raises `StackError` when an address is missing, `LogUnavailableError`."""
+    pool = open_log_pool(stores.log_dsn, size=POOL_CONNECTIONS, name="backstock-replay")
+    try:
+        yield Replaying(
+            stores=stores,
+            pool=pool,
+            reader=PostgresReader(pool),
+            identity=store_identity(pool),
+            owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(OWNER_BYTES)}",
+        )
+    finally:
+        pool.close()

@@ -1,0 +1,211 @@
+"""Builds the versions of a replay beside the active ones, up to the head of the log.
+
+Each batch is one atomic write with the version's own checkpoint, so whoever runs the replay again
+goes on where the last one died. Nothing here can act on anything but the versions' own tables and
+keys: a projection has no way to anywhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from threading import Event
+from time import monotonic
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from eventlog.applying import Applier
+from eventlog.codec import EVENT_TYPES
+from eventlog.log import LogReader
+from eventlog.outages import OUTAGES, Backoff
+from eventlog.parked import ParkedStreams
+from eventlog.postgres.connections import Pool, borrowed
+from eventlog.postgres.identity import store_identity
+from eventlog.postgres.positions import shard_positions
+from eventlog.projection import Projection
+from projections.catalogue import ReadModel, versions
+from projections.versions import move_version
+from replay.budget import Budget
+from replay.holding import Holding, LeaseLostError, ReplayCancelledError
+from replay.progress import Meter, Progress, ShardProgress
+from replay.records import State, move, note, replay
+
+log = structlog.get_logger(__name__)
+
+RUNNABLE: Final[tuple[State, ...]] = ("planned", "building", "failed")
+NOTE_SECONDS: Final = 1.0
+# An outage that lasts longer ends the run; what is built stays, and the next run goes on.
+OUTAGE_SECONDS_MAX: Final = 120.0
+
+Make = Callable[[ReadModel], Projection]
+Observe = Callable[[Progress], None]
+
+
+class BuildFailedError(Exception):
+    """The versions could not be built; the active ones are as they were."""
+
+    def __init__(self, replay_id: UUID, cause: BaseException) -> None:
+        super().__init__(
+            f"replay {replay_id} failed, and what is read is untouched: {cause}; repair the cause"
+            " and run it again, or `backstock replay cancel`"
+        )
+        self.replay_id = replay_id
+        self.cause = cause
+
+
+def build(
+    pool: Pool,
+    reader: LogReader,
+    replay_id: UUID,
+    *,
+    make: Make,
+    owner: str,
+    stop: Event,
+    budget: Budget,
+    observe: Observe,
+) -> None:
+    """From `planned` or `building` (or `failed`: tried again) to `following`, or until `stop`.
+
+    Raises `ReplayBusyError`, `ReplayStateError`, `LeaseLostError`, `ReplayCancelledError`;
+    `BuildFailedError` after the replay is marked as failed; OUTAGES that lasted too long, after
+    which it is still `building`.
+    """
+    with Holding(pool, replay_id, owner) as held:
+        with pool.connection() as connection, connection.transaction():
+            move(connection, replay_id, wanted=RUNNABLE, to="building")
+            note(connection, replay_id, error=None)
+            found = replay(connection, replay_id)
+            models = {
+                each.projection: versions(connection, each.projection)[each.to_version]
+                for each in found.targets
+            }
+        work = _Build(
+            pool=pool,
+            reader=reader,
+            replay_id=replay_id,
+            held=held,
+            budget=budget,
+            observe=observe,
+            stop=stop,
+            meter=Meter(replay_id, monotonic),
+        )
+        try:
+            work.run(models, make)
+        except (*OUTAGES, LeaseLostError, ReplayCancelledError):
+            raise
+        except Exception as error:
+            with pool.connection() as connection, connection.transaction():
+                move(connection, replay_id, wanted=["building"], to="failed")
+                note(connection, replay_id, error=str(error))
+            raise BuildFailedError(replay_id, error) from error
+
+
+@dataclass(slots=True, kw_only=True)
+class _Version:
+    """A version that is being built."""
+
+    model: ReadModel
+    projection: Projection
+    applier: Applier
+
+
+@dataclass(slots=True, kw_only=True)
+class _Build:
+    """One run of a build. Used by one thread."""
+
+    pool: Pool
+    reader: LogReader
+    replay_id: UUID
+    held: Holding
+    budget: Budget
+    observe: Observe
+    stop: Event
+    meter: Meter
+    noted_at: float = 0.0
+
+    def run(self, models: Mapping[str, ReadModel], make: Make) -> None:
+        epoch = store_identity(self.pool).epoch
+        built = [self._version(model, make(model), epoch) for model in models.values()]
+        backoff = Backoff()
+        went_well_at = monotonic()
+        while not self.stop.is_set():
+            try:
+                left = self._round(built)
+            except OUTAGES as outage:
+                if monotonic() - went_well_at > OUTAGE_SECONDS_MAX:
+                    raise
+                log.warning("replay waits", reason=str(outage))
+                self.stop.wait(backoff.next_pause())
+                continue
+            went_well_at = monotonic()
+            backoff.went_well()
+            if left <= self.budget.batch_events and not self.stop.is_set():
+                self._finish(built)
+                return
+
+    def _version(self, model: ReadModel, projection: Projection, epoch: int) -> _Version:
+        parked = ParkedStreams(self.pool, model.name, model.version)
+        applier = Applier(projection, parked, self.reader, epoch=epoch, known_types=EVENT_TYPES)
+        applier.load_parked()
+        return _Version(model=model, projection=projection, applier=applier)
+
+    def _round(self, built: list[_Version]) -> int:
+        """Fold up to the head as it was at the start; how many events came meanwhile."""
+        heads = shard_positions(self.pool)
+        for version in built:
+            for shard in sorted(heads):
+                self.held.check()
+                position = version.projection.checkpoint(shard).position
+                self._note(version, shard, position, heads)
+        for version in built:
+            for shard, head in sorted(heads.items()):
+                self._fold(version, shard, head, heads)
+        now = shard_positions(self.pool)
+        return sum(position - heads.get(shard, 0) for shard, position in now.items())
+
+    def _fold(self, version: _Version, shard: int, head: int, heads: Mapping[int, int]) -> None:
+        position = version.projection.checkpoint(shard).position
+        while position < head and not self.stop.is_set():
+            limit = min(self.budget.batch_events, head - position)
+            events = self.reader.read_shard(shard, position, limit)
+            self.held.check()
+            version.applier.apply(events)
+            position = events[-1].shard_position
+            self._note(version, shard, position, heads)
+
+    def _note(self, version: _Version, shard: int, position: int, heads: Mapping[int, int]) -> None:
+        model = version.model
+        self.meter.note(
+            ShardProgress(
+                projection=model.name,
+                version=model.version,
+                store=model.store,
+                shard=shard,
+                position=position,
+                head=max(position, heads[shard]),
+            )
+        )
+        now = monotonic()
+        if now - self.noted_at >= NOTE_SECONDS:
+            self.noted_at = now
+            self._tell("building")
+
+    def _tell(self, state: str) -> None:
+        progress = self.meter.progress(state)
+        with borrowed(self.pool) as connection:
+            note(connection, self.replay_id, progress=progress.as_dict())
+        self.observe(progress)
+
+    def _finish(self, built: list[_Version]) -> None:
+        """From here on the projectors feed the versions, from the same checkpoints."""
+        self.held.check()
+        with borrowed(self.pool) as connection, connection.transaction():
+            for version in built:
+                model = version.model
+                move_version(
+                    connection, model.name, model.version, wanted=["building"], to="following"
+                )
+            move(connection, self.replay_id, wanted=["building"], to="following")
+        self._tell("following")

@@ -1,0 +1,112 @@
+"""All stores with a log to replay: `world`, and what its versions hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from uuid import UUID
+
+import clickhouse_connect
+from pydantic import SecretStr
+
+from eventlog.postgres.positions import shard_positions
+from ops.processes.projector import redis_client
+from ops.replaying import Replaying, replaying
+from ops.settings import Settings
+from ops.stores import Stores
+from projections.catalogue import STORES, ReadModel, ensure, versions
+from projections.editions import CURRENT
+from projections.movements.schema import prepare
+from replay import planning
+from replay.budget import Budget
+from replay.building import build
+from replay.determinism import Clients, checksums
+from replay.planning import Request
+from replay.progress import Progress
+from replay.records import Replay, replay
+from tests.parts import Database
+from tests.projection_side import Journal, drain
+
+ALL = tuple(STORES)
+
+
+@dataclass(slots=True, kw_only=True)
+class World:
+    """A log, the stores, and the replays of both."""
+
+    log: Journal
+    around: Replaying
+    clients: Clients
+
+    def plan(self, *projections: str, edition: str = CURRENT, anyway: bool = True) -> UUID:
+        request = Request(projections=projections or ALL, edition=edition, anyway=anyway)
+        planned = planning.plan(self.log.pool, self.log.reader, request)
+        prefix = self.around.stores.settings.redis_prefix
+        return planning.start(self.log.pool, planned, redis_prefix=prefix)
+
+    def run(
+        self, replay_id: UUID, *, budget: Budget | None = None, stop: Event | None = None
+    ) -> list[Progress]:
+        told: list[Progress] = []
+        build(
+            self.log.pool,
+            self.log.reader,
+            replay_id,
+            make=self.around.make,
+            owner=self.around.owner,
+            stop=stop or Event(),
+            budget=budget or Budget(),
+            observe=told.append,
+        )
+        return told
+
+    def replay(self, replay_id: UUID) -> Replay:
+        with self.log.pool.connection() as connection:
+            return replay(connection, replay_id)
+
+    def version(self, projection: str, version: int) -> ReadModel:
+        with self.log.pool.connection() as connection:
+            return versions(connection, projection)[version]
+
+    def holds(self, projection: str, version: int) -> Mapping[str, str]:
+        return checksums(self.version(projection, version), self.log.pool, self.clients)
+
+    def events(self) -> int:
+        return sum(shard_positions(self.log.pool).values())
+
+    def feed(self, projection: str, version: int) -> None:
+        """As `backstock project` does, once round."""
+        made = self.around.make(self.version(projection, version))
+        for shard in range(self.log.identity.shards):
+            drain(self.log, made, shard)
+
+
+@contextmanager
+def world(
+    database: Database, redis_url: str, redis_prefix: str, clickhouse_url: str, directory: Path
+) -> Iterator[World]:
+    settings = Settings(
+        data=directory,
+        postgres_dsn=SecretStr(database.admin),
+        postgres_log_dsn=SecretStr(database.log),
+        postgres_read_dsn=SecretStr(database.read),
+        redis_url=SecretStr(redis_url),
+        redis_prefix=redis_prefix,
+        clickhouse_url=SecretStr(clickhouse_url),
+    )
+    stores = Stores.of(settings)
+    with (
+        replaying(stores) as around,
+        closing(redis_client(stores)) as client,
+        closing(clickhouse_connect.get_client(dsn=clickhouse_url)) as clickhouse,
+    ):
+        ensure(around.pool, redis_prefix=redis_prefix)
+        prepare(clickhouse, 1)
+        yield World(
+            log=Journal(pool=around.pool, reader=around.reader, identity=around.identity),
+            around=around,
+            clients=Clients(redis=client, clickhouse=clickhouse),
+        )
