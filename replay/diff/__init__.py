@@ -1,0 +1,1 @@
+"""Two versions of a read model compared at one position, and each difference explained."""

@@ -1,0 +1,113 @@
+"""The comparison of a replay's versions with those that answer today; its result in PostgreSQL."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import redis
+from clickhouse_connect.driver.client import Client
+from psycopg import Connection
+
+from eventlog.log import LogReader
+from eventlog.postgres.connections import Pool, borrowed
+from projections.catalogue import versions
+from replay import records
+from replay.diff.cells import Finding
+from replay.diff.expectations import Expectation
+from replay.diff.explaining import Explainer
+from replay.diff.postgres import PostgresComparison
+from replay.diff.sides import Sides, Sleep
+from replay.diff.tally import Tally
+from replay.records import Replay, ReplayStateError, State
+
+COMPARED: Final[Sequence[State]] = ("following", "diffed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """`done` of `total` read models are compared; `projection` is next."""
+
+    projection: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """`document` is what `replays.diff` holds."""
+
+    replay_id: UUID
+    document: Mapping[str, Any]
+
+    @property
+    def surprises(self) -> int:
+        return int(self.document["surprises"])
+
+
+def sides_of(
+    connection: Connection[Any],
+    replay: Replay,
+    *,
+    redis: redis.Redis | None = None,
+    clickhouse: Client | None = None,
+) -> dict[str, Sides]:
+    """The two versions of each projection of a replay, as the catalogue has them."""
+    found = {}
+    for target in replay.targets:
+        known = versions(connection, target.projection)
+        found[target.projection] = Sides(
+            older=known[target.from_version],
+            newer=known[target.to_version],
+            redis=redis,
+            clickhouse=clickhouse,
+        )
+    return found
+
+
+def compare(
+    pool: Pool,
+    reader: LogReader,
+    replay: Replay,
+    sides: Mapping[str, Sides],
+    *,
+    rules: Sequence[Expectation] = (),
+    observe: Callable[[Progress], None] = lambda _: None,
+    each: Callable[[Finding], None] = lambda _: None,
+    sleep: Sleep = time.sleep,
+) -> Difference:
+    """Compare every read model of a replay, store what was found, and call the replay diffed.
+
+    `each` is told of every differing cell. Raises `ReplayStateError`, `VersionsApartError`,
+    `UnknownEditionError`, `LogUnavailableError`, `StoreUnavailableError`; nothing is stored then.
+    """
+    if replay.state not in COMPARED:
+        raise ReplayStateError(replay.replay_id, replay.state, COMPARED)
+    tallies = {}
+    for done, (name, pair) in enumerate(sorted(sides.items())):
+        observe(Progress(projection=name, done=done, total=len(sides)))
+        tallies[name] = tally = Tally(pair, each)
+        explainer = Explainer(pool, pair, rules)
+        comparison = PostgresComparison(pool, reader, pair, explainer, tally, sleep=sleep)
+        comparison.compare()
+    document = _document(tallies, rules)
+    with borrowed(pool) as connection, connection.transaction():
+        records.move(connection, replay.replay_id, wanted=COMPARED, to="diffed")
+        records.note(connection, replay.replay_id, diff=document)
+    return Difference(replay_id=replay.replay_id, document=document)
+
+
+def _document(tallies: Mapping[str, Tally], rules: Sequence[Expectation]) -> dict[str, Any]:
+    return {
+        "at": {name: tally.at() for name, tally in tallies.items()},
+        "projections": {name: tally.as_dict() for name, tally in tallies.items()},
+        "surprises": sum(tally.surprises for tally in tallies.values()),
+        "accepted": False,
+        "rules": [
+            {"text": rule.text, "cells": sum(tally.covered[number] for tally in tallies.values())}
+            for number, rule in enumerate(rules)
+        ],
+    }

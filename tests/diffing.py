@@ -1,0 +1,122 @@
+"""Two versions of read models beside each other, for tests that compare them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+from eventlog.projection import Projection
+from projections.catalogue import ReadModel, ensure, versions
+from projections.editions import EDITIONS, RETURNS_TWICE, Edition
+from projections.orders.projection import Orders
+from projections.stock_levels.projection import StockLevels
+from projections.versions import create_version, move_version
+from replay import records
+from replay.diff.cells import Finding
+from replay.diff.compare import Difference, compare
+from replay.diff.expectations import parse_all
+from replay.diff.sides import Sides
+from replay.records import Target
+from tests.projection_side import Journal, drain, journal
+
+Make = Callable[[Journal, ReadModel, Edition], Projection]
+
+
+def stock_levels(log: Journal, model: ReadModel, edition: Edition) -> StockLevels:
+    epoch = log.identity.epoch
+    return StockLevels(log.pool, epoch=epoch, version=model.version, edition=edition)
+
+
+def orders(log: Journal, model: ReadModel, _: Edition) -> Orders:
+    return Orders(log.pool, epoch=log.identity.epoch, version=model.version)
+
+
+@dataclass(kw_only=True)
+class Pairing:
+    """One projection in two versions, v1 and v2; `clients` are those of the sides."""
+
+    log: Journal
+    name: str
+    make: Make
+    clients: Mapping[str, Any] = field(default_factory=dict)
+    editions: Mapping[str, Edition] = field(default_factory=lambda: EDITIONS)
+    redis_prefix: str = "unused"
+    replay_id: UUID = field(default_factory=uuid4)
+    edition: str = RETURNS_TWICE
+
+    def begin(self) -> Pairing:
+        """Enter v2, following, and a replay of it that follows."""
+        log = self.log
+        with log.pool.connection() as connection, connection.transaction():
+            create_version(
+                connection,
+                self.name,
+                edition=self.editions[self.edition],
+                epoch=log.identity.epoch,
+                shards=log.identity.shards,
+                redis_prefix=self.redis_prefix,
+            )
+            move_version(connection, self.name, 2, wanted=["building"], to="following")
+            target = Target(projection=self.name, from_version=1, to_version=2)
+            records.enter(connection, self.replay_id, {}, [target])
+            records.move(connection, self.replay_id, wanted=["planned"], to="following")
+        return self
+
+    @property
+    def models(self) -> tuple[ReadModel, ReadModel]:
+        with self.log.pool.connection() as connection:
+            known = versions(connection, self.name)
+        return known[1], known[2]
+
+    def projections(self) -> tuple[Projection, Projection]:
+        older, newer = self.models
+        return (
+            self.make(self.log, older, self.editions[older.edition]),
+            self.make(self.log, newer, self.editions[newer.edition]),
+        )
+
+    def feed(self, *, until: tuple[int | None, int | None] = (None, None)) -> None:
+        """Both versions fold each shard, in unlike batches, to its end or `until`."""
+        for projection, last, batch in zip(self.projections(), until, (97, 500), strict=True):
+            for shard in range(self.log.identity.shards):
+                drain(self.log, projection, shard, batch=batch, until=last)
+
+    def compare(self, *expectations: str, seen: list[Finding] | None = None) -> Difference:
+        older, newer = self.models
+        sides = Sides(older=older, newer=newer, editions=self.editions, **self.clients)
+        with self.log.pool.connection() as connection:
+            replay = records.replay(connection, self.replay_id)
+        return compare(
+            self.log.pool,
+            self.log.reader,
+            replay,
+            {self.name: sides},
+            rules=parse_all(expectations),
+            each=(lambda _: None) if seen is None else seen.append,
+        )
+
+    def found(self, *expectations: str) -> dict[str, Any]:
+        """What the comparison says of the projection."""
+        document = self.compare(*expectations).document
+        found: dict[str, Any] = document["projections"][self.name]
+        return found
+
+    def execute(self, statement: str, values: Sequence[object] = ()) -> int:
+        with self.log.pool.connection() as connection:
+            return connection.execute(statement.encode(), values).rowcount
+
+
+@contextmanager
+def postgres_pairing(log_dsn: str, name: str, edition: str = RETURNS_TWICE) -> Iterator[Pairing]:
+    make: Make = stock_levels if name == "stock_levels" else orders
+    with journal(log_dsn) as log:
+        ensure(log.pool, redis_prefix="unused")
+        yield Pairing(log=log, name=name, make=make, edition=edition).begin()
+
+
+def causes(found: Mapping[str, Any]) -> dict[tuple[str, str, str], int]:
+    """(type, field, code) -> cells."""
+    return {(each["type"], each["field"], each["code"]): each["cells"] for each in found["causes"]}
