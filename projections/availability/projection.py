@@ -85,17 +85,22 @@ class Availability:
     def apply(self, batch: Batch) -> None:
         found = pieces(batch.events, self._rules)
         after = batch.after
-        for piece in found[:-1]:
-            last = piece.last.shard_position
-            marks = {ledger: _mark(event) for ledger, event in piece.last_of.items()}
-            self._write(batch, piece, marks, after, last)
-            after = last
-        marks = {
-            ledger: f"{mark.position} {microseconds(mark.recorded_at)}"
-            for ledger, mark in batch.ledgers.items()
-        }
-        self._write(batch, found[-1] if found else None, marks, after, batch.last)
-        self._follow(batch)
+        # Who holds the mirror's row holds the keys still: a cut-over does, while it compares
+        # versions and switches them.
+        with self._mirror.transaction(durable=False) as connection:
+            self._mirror.position(connection, batch.shard)
+            for piece in found[:-1]:
+                last = piece.last.shard_position
+                marks = {ledger: _mark(event) for ledger, event in piece.last_of.items()}
+                self._write(batch, piece, marks, after, last)
+                after = last
+            marks = {
+                ledger: f"{mark.position} {microseconds(mark.recorded_at)}"
+                for ledger, mark in batch.ledgers.items()
+            }
+            self._write(batch, found[-1] if found else None, marks, after, batch.last)
+            crash_point("availability.after_call")
+            self._mirror.follow(connection, batch.shard, batch.last, batch.ledgers)
 
     def apply_parked(self, events: Sequence[RecordedEvent]) -> None:
         first = events[0]
@@ -139,12 +144,6 @@ class Availability:
     @staticmethod
     def _send(store: ShardStore, guard: Guard, piece: Piece | None, marks: dict[str, str]) -> None:
         store.write(guard, {} if piece is None else piece.changes, marks)
-
-    def _follow(self, batch: Batch) -> None:
-        """Let PostgreSQL's rows say what Redis holds, and when it came to hold it."""
-        crash_point("availability.after_call")
-        with self._mirror.transaction(durable=False) as connection:
-            self._mirror.follow(connection, batch.shard, batch.last, batch.ledgers)
 
     def _store(self, shard: int) -> ShardStore:
         store = self._stores.get(shard)
