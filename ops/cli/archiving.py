@@ -12,16 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from ops.cli.output import print_json
+from ops.cli.progress import progress
 from ops.cli.stack import AsJson, Data, directory_of
 from ops.settings import Settings
 from ops.stack.directory import DataDirectory
@@ -94,7 +87,7 @@ def write(
     started = time.monotonic()
     with (
         _sentences(),
-        _progress() as told,
+        progress("events") as told,
         open_log_pool(stores.log_dsn, size=1, name="backstock-archive") as pool,
     ):
         done = writing.write(
@@ -129,7 +122,7 @@ def check(target: TargetName, *, key: KeyFile = None, as_json: AsJson = False) -
     from replay.archive.target import Target
 
     started = time.monotonic()
-    with _sentences(), _progress() as told:
+    with _sentences(), progress("events") as told:
         done = proof.check(Target.of(target), trusted=_public(key), progress=told)
     _answer(
         {"ok": True, **asdict(done)},
@@ -161,7 +154,7 @@ def restore(
     """
     directory = directory_of(data)
     public, started = _public(key), time.monotonic()
-    with _sentences(), _progress() as told:
+    with _sentences(), progress("events") as told:
         done = _restore(target, directory, public, told)
     _answer(
         asdict(done),
@@ -272,29 +265,3 @@ def _answer(found: dict[str, Any], started: float, sentence: str, *, as_json: bo
         print_json({**found, "seconds": seconds, "events_per_second": rate})
     else:
         Console().print(f"{sentence} ({seconds:.1f} s)", highlight=False, soft_wrap=True)
-
-
-@contextmanager
-def _progress() -> Iterator[Told]:
-    """Events done of all, their rate and the time left, where somebody looks on."""
-    console = Console(stderr=True)
-    bar = Progress(
-        SpinnerColumn(),
-        TextColumn("events"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    with bar:
-        task = bar.add_task("events", total=None, rate="")
-
-        def told(done: int, total: int) -> None:
-            speed = bar.tasks[task].speed
-            rate = f"{speed:,.0f}/s" if speed else ""
-            bar.update(task, completed=done, total=total, rate=rate)
-
-        yield told

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
-from uuid import UUID
 
 import pyarrow as pa
 
@@ -44,7 +43,8 @@ def _table(name: str, *columns: tuple[str, pa.DataType, str]) -> Table:
 
 
 EVENTS: Final = pa.schema(
-    [
+    pa.field(name, kind, nullable=False)
+    for name, kind in (
         ("shard", pa.int16()),
         ("shard_position", pa.int64()),
         ("tenant", pa.string()),
@@ -52,14 +52,14 @@ EVENTS: Final = pa.schema(
         ("ledger_position", pa.int64()),
         ("stream", pa.string()),
         ("stream_version", pa.int64()),
-        ("event_id", pa.binary(16)),
+        ("event_id", pa.uuid()),
         ("type", pa.string()),
         ("data", pa.binary()),
         ("metadata", pa.binary()),
         ("occurred_at", INSTANT),
         ("recorded_at", INSTANT),
         ("chain_hash", HASH),
-    ]
+    )
 )
 TENANTS: Final = _table(
     "tenants",
@@ -159,7 +159,7 @@ def recorded_events(batch: pa.RecordBatch) -> Iterable[RecordedEvent]:
             ledger_position=row[4],
             stream=row[5],
             stream_version=row[6],
-            event_id=UUID(bytes=row[7]),
+            event_id=row[7],
             type=row[8],
             data=row[9],
             metadata=row[10],

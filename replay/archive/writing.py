@@ -128,6 +128,12 @@ def _refuse_other(
             f" {snapshot.store_id} with {shards}. Choose another place"
         )
         raise OtherStoreError(target.name, reason)
+    if snapshot.epoch < manifest.epoch:
+        reason = (
+            f"goes on in epoch {manifest.epoch} of the store, and this is epoch {snapshot.epoch}:"
+            " the store was restored elsewhere meanwhile. Choose another place"
+        )
+        raise OtherStoreError(target.name, reason)
     for ledger, tail in tails_of(segments).items():
         head = snapshot.heads.get(ledger)
         position = head.position if head else 0

@@ -2,128 +2,32 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from hashlib import sha256
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
-from eventlog.heads import HeadKey
 from eventlog.postgres.connections import open_log_pool
-from eventlog.postgres.reader import PostgresReader
-from replay.archive.faults import DamagedError, NotEmptyError, OtherStoreError, TargetError
-from replay.archive.proof import Checked, check
+from eventlog.postgres.heads import ledger_heads, save_signed_heads
+from eventlog.shards import shard_of
+from replay.archive.faults import NotEmptyError, OtherStoreError, TargetError
 from replay.archive.reader import ArchiveReader
-from replay.archive.restoring import Restored, restore
-from replay.archive.target import Target
-from replay.archive.writing import Written, write
-from tests.appends import Store, event, key_row, log
+from tests.appends import key_row, log
+from tests.archives import LEDGERS, SHARDS, Archived, append, archived_store, fill, one, rows
 from tests.parts import Database, migrated_database
-
-LEDGERS = ("acme/main", "acme/outlet", "globex/main")
-ARCHIVED = ("tenants", "ledgers", "api_keys", "subjects", "events", "command_keys", "signed_heads")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Archived:
-    """A store, the place of its archive, and the key that signs its heads."""
-
-    database: Database
-    place: Path
-    key: HeadKey
-
-    @property
-    def target(self) -> Target:
-        return Target.of(str(self.place))
-
-    def write(self, *, segment_events: int = 4, database: Database | None = None) -> Written:
-        dsn = (database or self.database).log
-        with open_log_pool(dsn, size=1, name="archive") as pool:
-            return write(
-                self.target,
-                log_dsn=dsn,
-                reader=PostgresReader(pool),
-                key=self.key,
-                now=lambda: datetime.now(UTC),
-                segment_events=segment_events,
-            )
-
-    def check(self) -> Checked:
-        return check(self.target)
-
-    def restore(self, database: Database, *, key_id: str | None = None) -> Restored:
-        return restore(self.target, admin_dsn=database.admin, key_id=key_id or self.key.key_id)
-
-    def files(self) -> dict[str, str]:
-        """Every file's hash."""
-        return {
-            str(path.relative_to(self.place)): sha256(path.read_bytes()).hexdigest()
-            for path in self.place.rglob("*")
-            if path.is_file()
-        }
-
-    def segment(self, index: int = 0) -> Path:
-        return sorted(self.place.glob("events/*/*.parquet"))[index]
 
 
 @pytest.fixture
 def archived(postgres_database: Database, tmp_path: Path) -> Archived:
-    """A store of three ledgers with events, keys, a refusal, an API key and a subject."""
-    with log(postgres_database.log, *LEDGERS) as store:
-        for number, ledger in enumerate(LEDGERS):
-            fill(store, ledger, first=1, count=5 + number)
-    with psycopg.connect(postgres_database.log) as connection:
-        connection.execute(
-            "INSERT INTO api_keys (key_id, tenant, secret_hash, scopes, name) VALUES"
-            " ('k1', 'acme', '\\x01', '{inventory:read,inventory:write}', 'till')"
-        )
-        connection.execute("INSERT INTO subjects VALUES ('acme', 'sub_1', 'customer', 'Ada')")
-    key = HeadKey.in_directory(tmp_path / "keys")
-    return Archived(database=postgres_database, place=tmp_path / "archive", key=key)
-
-
-def fill(store: Store, ledger: str, *, first: int, count: int) -> None:
-    """Append so many events, one by one, each of a command of its own; and one refusal."""
-    from eventlog.shards import shard_of
-    from tests.appends import Batch
-
-    for version in range(first, first + count):
-        rows = [key_row(f"c{version}", ledger=ledger, answer=b'{"at":%d}' % version)]
-        if version == first:
-            rows.append(key_row(f"refused-{version}", 0, ledger=ledger))
-        batch = Batch(events=[event(version=version, ledger=ledger)], rows=rows, ledgers=(ledger,))
-        store.appender.append(shard_of(ledger, 16), batch)
+    return archived_store(postgres_database, tmp_path)
 
 
 @pytest.fixture
 def empty_database(postgres_server: str, migrated_template: str) -> Iterator[Database]:
     with migrated_database(postgres_server, migrated_template) as database:
         yield database
-
-
-def rows(database: Database) -> dict[str, list[Any]]:
-    with psycopg.connect(database.admin) as connection:
-        return {
-            table: connection.execute(
-                f"SELECT t.* FROM {table} AS t ORDER BY t".encode()
-            ).fetchall()
-            for table in (*ARCHIVED, "shards")
-        }
-
-
-def one(database: Database, query: str) -> Any:
-    with psycopg.connect(database.admin) as connection:
-        row = connection.execute(query.encode()).fetchone()
-        assert row is not None
-        return row[0]
 
 
 def test_a_store_comes_back_from_its_archive_with_every_row_as_it_was(
@@ -157,3 +61,132 @@ def test_a_second_run_only_adds(archived: Archived, empty_database: Database) ->
     assert archived.check().events == 21
     archived.restore(empty_database)
     assert rows(empty_database) == rows(archived.database)
+
+
+def test_the_reader_gives_what_the_log_gives_in_pages_of_any_size(archived: Archived) -> None:
+    archived.write(segment_events=3)
+    with log(archived.database.log, *LEDGERS) as store:
+        fill(store, LEDGERS[0], first=6, count=4)
+        archived.write(segment_events=3)
+        from_archive = ArchiveReader(archived.target)
+        for shard in {shard_of(ledger, SHARDS) for ledger in LEDGERS}:
+            head = store.reader.shard_position(shard)
+            assert from_archive.shard_position(shard) == head
+            for limit in (1, 2, 3, 5, 100):
+                for after in range(head + 1):
+                    page = list(from_archive.read_shard(shard, after, limit))
+                    assert page == store.reader.read_shard(shard, after, limit)
+        with pytest.raises(LookupError, match="no shard 16"):
+            from_archive.shard_position(SHARDS)
+
+
+def test_another_stores_archive_is_not_written_to(
+    archived: Archived, empty_database: Database
+) -> None:
+    archived.write()
+    with psycopg.connect(empty_database.admin) as connection:
+        connection.execute("UPDATE store_identity SET store_id = gen_random_uuid()")
+    with pytest.raises(OtherStoreError, match="is the archive of store"):
+        archived.write(database=empty_database)
+
+
+def test_a_place_that_holds_other_things_is_left_alone(archived: Archived) -> None:
+    archived.place.mkdir()
+    (archived.place / "dear.txt").write_text("dear")
+    with pytest.raises(TargetError, match=r"not empty and no archive: it holds dear\.txt"):
+        archived.write()
+    assert [path.name for path in archived.place.iterdir()] == ["dear.txt"]
+
+
+def test_the_old_store_does_not_go_on_in_the_archive_of_the_restored_one(
+    archived: Archived, empty_database: Database
+) -> None:
+    archived.write()
+    archived.restore(empty_database)
+    with log(empty_database.log, *LEDGERS) as store:
+        fill(store, LEDGERS[0], first=6, count=2)
+    assert archived.write(database=empty_database).events == 2
+    with pytest.raises(OtherStoreError, match="restored elsewhere"):
+        archived.write()
+    assert archived.check().events == 20
+
+
+def test_a_store_that_went_back_is_refused(archived: Archived) -> None:
+    archived.write()
+    with psycopg.connect(archived.database.admin) as connection:
+        connection.execute("UPDATE ledgers SET position = 2 WHERE ledger = 'acme/main'")
+    with pytest.raises(OtherStoreError, match=r"archived up to 5; this store has 2"):
+        archived.write()
+
+
+def test_only_an_empty_unused_store_of_as_many_shards_is_restored_into(
+    archived: Archived, empty_database: Database
+) -> None:
+    archived.write()
+    with pytest.raises(NotEmptyError, match="holds events, command keys, subjects"):
+        archived.restore(archived.database)
+    with (
+        open_log_pool(empty_database.log, size=1, name="backstock-api"),
+        pytest.raises(NotEmptyError, match="in use by backstock-api: stop every role"),
+    ):
+        archived.restore(empty_database)
+    with psycopg.connect(empty_database.admin) as connection:
+        connection.execute("INSERT INTO shards (shard) VALUES (16)")
+    with pytest.raises(OtherStoreError, match="BACKSTOCK_SHARDS=16"):
+        archived.restore(empty_database)
+
+
+def test_what_a_development_stack_has_made_for_itself_stays_beside_what_is_restored(
+    archived: Archived, empty_database: Database
+) -> None:
+    archived.write()
+    with log(empty_database.log, "acme/main", "demo/main"):
+        pass
+    archived.restore(empty_database)
+    assert one(empty_database, "SELECT count(*) FROM ledgers") == 4
+    secret = "SELECT subject_secret FROM tenants WHERE tenant = 'acme'"
+    assert one(empty_database, secret) == one(archived.database, secret)
+
+
+def test_heads_of_another_key_stay_out_of_a_store_that_could_not_prove_them(
+    archived: Archived, empty_database: Database
+) -> None:
+    with open_log_pool(archived.database.log, size=1, name="signer") as pool:
+        save_signed_heads(pool, [archived.key.sign(head) for head in ledger_heads(pool)])
+    archived.write()
+    restored = archived.restore(empty_database, key_id="another")
+    assert (restored.signed_heads, restored.heads_left_out) == (0, 3)
+
+
+def test_a_refusal_recorded_by_a_writer_whose_clock_is_behind_is_archived_once(
+    archived: Archived, empty_database: Database
+) -> None:
+    ledger = LEDGERS[0]
+    later = datetime.now(UTC) + timedelta(hours=2)
+    with log(archived.database.log, *LEDGERS, clock=lambda: later) as ahead:
+        append(ahead, ledger, [], [key_row("ahead-1", 0)])
+    archived.write()
+    with log(archived.database.log, *LEDGERS) as store:
+        append(store, ledger, [], [key_row("behind", 0)])
+    with log(archived.database.log, *LEDGERS, clock=lambda: later) as ahead:
+        append(ahead, ledger, [], [key_row("ahead-2", 0)])
+    assert archived.write().command_keys == 2
+    with log(archived.database.log, *LEDGERS, clock=lambda: later) as ahead:
+        append(ahead, ledger, [], [key_row("ahead-3", 0)])
+    assert archived.write().command_keys == 1
+    archived.check()
+    archived.restore(empty_database)
+    assert rows(empty_database) == rows(archived.database)
+
+
+def test_a_forgotten_person_is_forgotten_by_the_archive_at_its_next_run(
+    archived: Archived,
+) -> None:
+    archived.write()
+    with psycopg.connect(archived.database.log) as connection:
+        connection.execute("DELETE FROM subjects")
+    archived.write()
+    assert not [path for path in archived.place.rglob("*subjects*") if b"Ada" in path.read_bytes()]
+    assert [path.name for path in archived.place.glob("tables/*subjects*")] == [
+        "000002-subjects.parquet"
+    ]
