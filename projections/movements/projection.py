@@ -39,7 +39,7 @@ from projections.movements.inserts import (
     rows_of,
     rows_up_to,
 )
-from projections.movements.schema import prepare, row_counts, tables
+from projections.movements.schema import corrections, prepare, row_counts, tables
 from projections.postgres import Checkpoints
 from projections.stock_facts import STOCK_TYPES
 
@@ -184,7 +184,8 @@ class Movements:
         self._drop(shard)
 
     def _drop(self, shard: int) -> None:
-        for table in self._tables:
+        # Corrections first: where rows are gone, no correction of theirs is left.
+        for table in (corrections(self.version), *self._tables):
             drop_shard(self._client, table, shard)
 
     def _take_over(self, shard: int, state: ShardState, claimed_to: int) -> int:

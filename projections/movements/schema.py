@@ -136,7 +136,28 @@ def tables(version: int) -> tuple[Table, Table, Table]:
     )
 
 
+def corrections(version: int) -> Table:
+    """Rows that take the place of movements, by `correction`: see `movements.corrections`."""
+    return Table(
+        place="corrections",
+        name=corrections_table(places(version)["movements"]),
+        columns={**MOVEMENTS, "correction": "UInt64", "is_tombstone": "Bool"},
+        engine="MergeTree",
+        order="tenant, ledger, position, correction",
+    )
+
+
+def corrections_table(movements: str) -> str:
+    """The name of the table beside a version's movements."""
+    return f"{movements}_corrections"
+
+
+def every_table(version: int) -> tuple[Table, ...]:
+    """Whatever ClickHouse has of a version: what to make first, what to drop at the end."""
+    return (*tables(version), corrections(version))
+
+
 def prepare(client: Client, version: int = 1) -> None:
     """Make the tables that are missing in the client's database, which exists. Repeatable."""
-    for table in tables(version):
+    for table in every_table(version):
         client.command(table.definition())

@@ -20,7 +20,8 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from projections.queries.movements import OF_LEDGER, select
+from projections.movements.corrections import OF_LEDGER, PLAIN
+from projections.queries.movements import select
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ SELECT toDate(occurred_at) AS day,
        sum(greatest(on_hand_delta, 0)) AS units_in,
        sum(greatest(-on_hand_delta, 0)) AS units_out,
        count() AS movements
-  FROM {{movements:Identifier}}
+  FROM {PLAIN}
  WHERE {OF_LEDGER} AND on_hand_delta != 0
    AND occurred_at >= {{first:Date}} AND occurred_at < {{last:Date}} + 1
    AND ({{sku:String}} = '' OR sku = {{sku:String}})
@@ -70,12 +71,12 @@ SELECT toDate(occurred_at) AS day,
 """
 UNITS_SINCE = f"""
 SELECT sum(greatest(on_hand_delta, 0)), sum(greatest(-on_hand_delta, 0))
-  FROM {{movements:Identifier}} WHERE {OF_LEDGER} AND position > {{position:UInt64}}
+  FROM {PLAIN} WHERE {OF_LEDGER} AND position > {{position:UInt64}}
 """
 TOP_MOVERS = f"""
 SELECT m.sku, any(i.name) AS name, sum(m.quantity) AS units_shipped, count() AS shipments
   FROM (
-       SELECT sku, quantity FROM {{movements:Identifier}}
+       SELECT sku, quantity FROM {PLAIN}
         WHERE {OF_LEDGER} AND type = 'stock.shipped.v1'
           AND occurred_at >= {{first:Date}} AND occurred_at < {{last:Date}} + 1
   ) m
@@ -93,7 +94,7 @@ WITH
           FROM (
                SELECT sku, location, greatest(toDate(occurred_at), {{first:Date}}) AS day,
                       sum(on_hand_delta) AS moved
-                 FROM {{movements:Identifier}}
+                 FROM {PLAIN}
                 WHERE {OF_LEDGER} AND occurred_at < {{last:Date}} + 1
                   AND ({{sku:String}} = '' OR sku = {{sku:String}})
                   AND ({{location:String}} = '' OR location = {{location:String}})
@@ -104,7 +105,7 @@ WITH
         SELECT sku, toDate(occurred_at) AS day,
                argMax(assumeNotNull(unit_price_micros), (occurred_at, position)) AS micros,
                argMax(currency, (occurred_at, position)) AS currency
-          FROM {{movements:Identifier}}
+          FROM {PLAIN}
          WHERE {OF_LEDGER} AND occurred_at < {{last:Date}} + 1
            AND type = 'stock.shipped.v1' AND unit_price_micros IS NOT NULL
            AND ({{sku:String}} = '' OR sku = {{sku:String}})
@@ -132,7 +133,7 @@ def daily_units(
 ) -> list[DailyUnits]:
     """Days of [first, last] that had movements, of one SKU or location if named."""
     values: dict[str, Any] = {"first": first, "last": last, "sku": sku, "location": location}
-    rows = select(client, DAILY_UNITS, ledger, up_to, {**places, **values})
+    rows = select(client, DAILY_UNITS, places, ledger, up_to, values)
     return [
         DailyUnits(day=day, units_in=units_in, units_out=units_out, movements=movements)
         for day, units_in, units_out, movements in rows
@@ -143,8 +144,8 @@ def units_since(
     client: Client, places: Mapping[str, str], ledger: str, *, up_to: int, position: int
 ) -> tuple[int, int]:
     """Units that came in and went out in movements recorded after a position."""
-    values: dict[str, Any] = {"movements": places["movements"], "position": position}
-    ((units_in, units_out),) = select(client, UNITS_SINCE, ledger, up_to, values)
+    values: dict[str, Any] = {"position": position}
+    ((units_in, units_out),) = select(client, UNITS_SINCE, places, ledger, up_to, values)
     return units_in, units_out
 
 
@@ -160,7 +161,7 @@ def top_movers(
 ) -> list[TopMover]:
     """The SKUs of which most units were shipped in [first, last]."""
     values: dict[str, Any] = {"first": first, "last": last, "limit": limit}
-    rows = select(client, TOP_MOVERS, ledger, up_to, {**places, **values})
+    rows = select(client, TOP_MOVERS, places, ledger, up_to, values)
     return [
         TopMover(sku=sku, name=name, units_shipped=units, shipments=shipments)
         for sku, name, units, shipments in rows
@@ -192,7 +193,7 @@ def stock_at_last_price(
         "after_day": after_day,
         "limit": limit,
     }
-    rows = select(client, STOCK_AT_LAST_PRICE, ledger, up_to, {**places, **values})
+    rows = select(client, STOCK_AT_LAST_PRICE, places, ledger, up_to, values)
     return [_stock_at_last_price(*row) for row in rows]
 
 

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
 
+from projections.movements.corrections import OF_LEDGER, PLAIN, corrected
 from projections.movements.inserts import clickhouse_outages
 
 QUERY_SECONDS_MAX = 20
@@ -91,24 +92,28 @@ def movements(
     where = "".join(f" AND {FILTERS[name]}" for name in wanted)
     rows = select(
         client,
-        f"SELECT {', '.join(COLUMNS)} FROM {{movements:Identifier}} WHERE {OF_LEDGER}{where}"
+        f"SELECT {', '.join(COLUMNS)} FROM {PLAIN} WHERE {OF_LEDGER}{where}"
         " ORDER BY position DESC LIMIT {limit:UInt32}",
+        places,
         ledger,
         up_to,
-        {"movements": places["movements"], "limit": limit, **wanted},
+        {"limit": limit, **wanted},
     )
     return [Movement(**dict(zip(COLUMNS, row, strict=True))) for row in rows]
 
 
-OF_LEDGER = "tenant = {tenant:String} AND ledger = {ledger:String} AND position <= {up_to:UInt64}"
-
-
 def select(
-    client: Client, statement: str, ledger: str, up_to: int, values: Mapping[str, Any]
+    client: Client,
+    statement: str,
+    places: Mapping[str, str],
+    ledger: str,
+    up_to: int,
+    values: Mapping[str, Any],
 ) -> list[tuple[Any, ...]]:
-    """Rows of a statement that says OF_LEDGER. Raises `StoreUnavailableError`."""
+    """Rows of a statement over PLAIN that says OF_LEDGER. Raises `StoreUnavailableError`."""
+    statement, tables = corrected(statement, places)
     tenant = ledger.partition("/")[0]
-    parameters = {"tenant": tenant, "ledger": ledger, "up_to": up_to, **values}
+    parameters = {"tenant": tenant, "ledger": ledger, "up_to": up_to, **tables, **values}
     with clickhouse_outages():
         answer = client.query(
             statement,

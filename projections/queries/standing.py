@@ -14,6 +14,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from projections.catalogue import ReadModel
+from projections.movements.corrections import with_corrections
 
 # One statement, so that head, marks and the oldest event not shown are of one instant. That event
 # is the next behind the mark, in these words: under row-level security an index is only asked for
@@ -22,7 +23,7 @@ from projections.catalogue import ReadModel
 STANDING = """
     SELECT l.position, l.recorded_at, g.generation, g.careful_until > clock_timestamp(),
         p.projection, p.version, p.store, p.state, p.places, p.edition,
-        coalesce(m.position, 0), m.recorded_at,
+        coalesce(m.position, 0), m.recorded_at, m.corrections,
         (SELECT e.recorded_at FROM events AS e
          WHERE e.ledger = l.ledger
            AND e.ledger_position > CASE WHEN m.position IS NULL THEN 0 ELSE m.position END
@@ -146,7 +147,9 @@ def ledger_standing(connection: Connection[Any], ledger: str) -> LedgerStanding 
 
 
 def _model(row: tuple[Any, ...]) -> ModelStanding:
-    name, version, store, state, places, edition, position, recorded_at, waiting_since, parked = row
+    (name, version, store, state, places, edition, position, recorded_at, corrections) = row[:9]
+    waiting_since, parked = row[9:]
+    places = with_corrections(places, corrections or ())
     model = ReadModel(
         name=name, version=version, store=store, state=state, places=places, edition=edition
     )

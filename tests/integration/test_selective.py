@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -292,7 +292,7 @@ def test_readers_never_miss_a_key_nor_see_one_half_done(
     wrong_hash: dict[str, Any] = right[0] | {"WH": "4711", "#safety_stock": "99", "MOON": "1"}
     for _ in range(10):
         stores.plant(LEVEL)
-        stores.redis.hset(key, mapping=dict(wrong_hash))
+        stores.redis.hset(key, mapping=cast("Any", wrong_hash))
         wrong_row = _one(postgres_database, query)
         stop.clear()
         reader = Thread(target=poll)
