@@ -21,6 +21,10 @@ from ops.processes.projector import Holdings, projection_for, redis_client
 from ops.stores import Stores
 from projections.catalogue import ReadModel
 from projections.movements.schema import tables
+from replay.bulk.hash_sink import HashSink
+from replay.bulk.run import Bulk
+from replay.bulk.sinks import BlockSink, LevelSink, Sink
+from replay.bulk.store_source import StoreSource
 
 POOL_CONNECTIONS: Final = 6
 KEYS_PER_DROP: Final = 500
@@ -41,6 +45,30 @@ class Replaying:
         """The projection that folds this version. Raises `UnknownEditionError`."""
         holdings = Holdings(stores=self.stores, pool=self.pool, identity=self.identity)
         return projection_for(model, holdings)
+
+    def bulk(self) -> Bulk:
+        """The fast way to build versions, where there is one."""
+        return Bulk(source=StoreSource(dsn=self.stores.log_dsn), sink=self._sink)
+
+    def _sink(self, model: ReadModel) -> Sink | None:
+        version, epoch = model.version, self.identity.epoch
+        match model.name:
+            case "stock_levels":
+                return LevelSink(self.pool, version=version, epoch=epoch)
+            case "movements":
+                client = clickhouse_connect.get_client(dsn=self.stores.clickhouse_url)
+                return BlockSink(self.pool, client, version=version, epoch=epoch)
+            case "availability":
+                return HashSink(
+                    self.pool,
+                    redis_client(self.stores),
+                    redis_prefix=self.stores.settings.redis_prefix,
+                    store_id=str(self.identity.store_id),
+                    version=version,
+                    epoch=epoch,
+                )
+            case _:
+                return None
 
     def drop(self, model: ReadModel) -> None:
         """Remove what a version has outside PostgreSQL. Repeatable."""

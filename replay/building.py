@@ -8,6 +8,7 @@ keys: a projection has no way to anywhere else.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from threading import Event
 from time import monotonic
@@ -28,6 +29,8 @@ from eventlog.projection import Projection
 from projections.catalogue import ReadModel, versions
 from projections.versions import move_version
 from replay.budget import Budget
+from replay.bulk.run import Bulk, RangeRefusedError, Turn, fold_ranges
+from replay.bulk.workers import Workers
 from replay.holding import Holding, LeaseLostError, ReplayCancelledError
 from replay.progress import Meter, Progress, ShardProgress
 from replay.records import State, move, note, replay
@@ -55,7 +58,7 @@ class BuildFailedError(Exception):
         self.cause = cause
 
 
-def build(
+def build(  # noqa: PLR0913 - what a run is given, each by its name
     pool: Pool,
     reader: LogReader,
     replay_id: UUID,
@@ -65,8 +68,12 @@ def build(
     stop: Event,
     budget: Budget,
     observe: Observe,
+    bulk: Bulk | None = None,
 ) -> None:
     """From `planned` or `building` (or `failed`: tried again) to `following`, or until `stop`.
+
+    With `bulk`, worker processes fold, and results are written as sets; without, each version is
+    applied by its own projection, batch by batch.
 
     Raises `ReplayBusyError`, `ReplayStateError`, `LeaseLostError`, `ReplayCancelledError`;
     `BuildFailedError` after the replay is marked as failed; OUTAGES that lasted too long, after
@@ -90,6 +97,7 @@ def build(
             observe=observe,
             stop=stop,
             meter=Meter(replay_id, monotonic),
+            bulk=bulk,
         )
         try:
             work.run(models, make)
@@ -123,11 +131,20 @@ class _Build:
     observe: Observe
     stop: Event
     meter: Meter
+    bulk: Bulk | None
+    workers: Workers | None = None
     noted_at: float = 0.0
 
     def run(self, models: Mapping[str, ReadModel], make: Make) -> None:
         epoch = store_identity(self.pool).epoch
         built = [self._version(model, make(model), epoch) for model in models.values()]
+        with ExitStack() as resources:
+            if self.bulk is not None:
+                made = Workers(self.bulk.source, self.budget.cores)
+                self.workers = resources.enter_context(made)
+            self._until_followed(built)
+
+    def _until_followed(self, built: list[_Version]) -> None:
         backoff = Backoff()
         went_well_at = monotonic()
         while not self.stop.is_set():
@@ -160,20 +177,55 @@ class _Build:
                 position = version.projection.checkpoint(shard).position
                 self._note(version, shard, position, heads)
         for version in built:
-            for shard, head in sorted(heads.items()):
-                self._fold(version, shard, head, heads)
+            self._fold(version, heads)
         now = shard_positions(self.pool)
         return sum(position - heads.get(shard, 0) for shard, position in now.items())
 
-    def _fold(self, version: _Version, shard: int, head: int, heads: Mapping[int, int]) -> None:
-        position = version.projection.checkpoint(shard).position
-        while position < head and not self.stop.is_set():
-            limit = min(self.budget.batch_events, head - position)
+    def _fold(self, version: _Version, heads: Mapping[int, int]) -> None:
+        spans = {
+            shard: (version.projection.checkpoint(shard).position, head)
+            for shard, head in sorted(heads.items())
+        }
+        sink = self.bulk.sink(version.model) if self.bulk is not None else None
+        while sink is not None and not version.applier.parked:
+            assert self.bulk is not None
+            assert self.workers is not None
+            turn = Turn(
+                go_on=self._go_on,
+                reached=lambda shard, position: self._note(version, shard, position, heads),
+            )
+            size = self.bulk.range_events
+            try:
+                fold_ranges(version.model, sink, self.workers, spans, range_events=size, turn=turn)
+            except RangeRefusedError as refused:
+                log.warning("range folded slowly", reason=str(refused))
+                position = version.projection.checkpoint(refused.shard).position
+                self._apply(version, refused.shard, position, refused.last, heads)
+                spans = {
+                    shard: (version.projection.checkpoint(shard).position, head)
+                    for shard, head in sorted(heads.items())
+                }
+            else:
+                return
+        for shard, (after, head) in spans.items():
+            self._apply(version, shard, after, head, heads)
+
+    def _apply(
+        self, version: _Version, shard: int, after: int, last: int, heads: Mapping[int, int]
+    ) -> None:
+        """The projection's own way: parks what it cannot take."""
+        position = after
+        while position < last and self._go_on():
+            limit = min(self.budget.batch_events, last - position)
             events = self.reader.read_shard(shard, position, limit)
             self.held.check()
             version.applier.apply(events)
             position = events[-1].shard_position
             self._note(version, shard, position, heads)
+
+    def _go_on(self) -> bool:
+        self.held.check()
+        return not self.stop.is_set()
 
     def _note(self, version: _Version, shard: int, position: int, heads: Mapping[int, int]) -> None:
         model = version.model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 from uuid import UUID
@@ -48,7 +48,12 @@ class World:
         return planning.start(self.log.pool, planned, redis_prefix=prefix)
 
     def run(
-        self, replay_id: UUID, *, budget: Budget | None = None, stop: Event | None = None
+        self,
+        replay_id: UUID,
+        *,
+        budget: Budget | None = None,
+        stop: Event | None = None,
+        range_events: int | None = 100,
     ) -> list[Progress]:
         told: list[Progress] = []
         build(
@@ -60,6 +65,9 @@ class World:
             stop=stop or Event(),
             budget=budget or Budget(),
             observe=told.append,
+            bulk=None
+            if range_events is None
+            else replace(self.around.bulk(), range_events=range_events),
         )
         return told
 

@@ -94,8 +94,9 @@ def run(
             make=around.make,
             owner=around.owner,
             stop=stop,
-            budget=Budget(),
+            budget=Budget(cores=_cores()),
             observe=observe,
+            bulk=around.bulk(),
         )
     with _replaying(data) as around:
         _show(around, found, as_json=as_json)
@@ -135,6 +136,12 @@ def cancel(*, replay_id: ReplayId = None, data: Data = None, as_json: AsJson = F
             around.pool, found, owner=around.owner, drop=around.drop, sleep=time.sleep
         )
         _show(around, found, as_json=as_json)
+
+
+def _cores() -> int:
+    import os
+
+    return os.cpu_count() or 1
 
 
 @contextmanager

@@ -32,14 +32,17 @@ def fill(stores: World, *, seed: int = 3, events: int = EVENTS) -> None:
     stores.log.append_dated(stores.log.ledger("other"), year(seed + 1, 40))
 
 
-def test_a_version_of_every_read_model_is_built_beside_the_active_one(stores: World) -> None:
+@pytest.mark.parametrize("range_events", [None, 100, 20_000], ids=["applied", "cut", "whole"])
+def test_a_version_of_every_read_model_is_built_beside_the_active_one(
+    stores: World, range_events: int | None
+) -> None:
     fill(stores)
     for projection in ALL:
         stores.feed(projection, 1)
     active = {projection: stores.holds(projection, 1) for projection in ALL}
     replay_id = stores.plan()
     assert stores.replay(replay_id).state == "planned"
-    told = stores.run(replay_id)
+    told = stores.run(replay_id, range_events=range_events)
     found = stores.replay(replay_id)
     assert (found.state, found.error, found.owner) == ("following", None, None)
     for projection in ALL:

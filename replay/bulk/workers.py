@@ -1,0 +1,147 @@
+"""Processes that fold ranges, in any order; what they found comes back in the order asked for.
+
+Started afresh (spawn), so that no connection or lock is inherited. A worker whose parent has died
+ends by itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from threading import Event, Thread
+from types import TracebackType
+from typing import Final, Self
+
+from eventlog.log import LogGapError, LogUnavailableError
+from eventlog.projection import StoreUnavailableError
+from replay.bulk.folds import fold
+from replay.bulk.ranges import Folded, Pages, Range, Refused, Source
+
+# So many ranges for each process are asked for before the first one is taken.
+AHEAD: Final = 2
+PARENT_LOOK_SECONDS: Final = 1.0
+
+
+class FoldFailedError(Exception):
+    """A fold raised what it must not raise: a fault in its code."""
+
+    def __init__(self, of: Range, why: str) -> None:
+        super().__init__(
+            f"folding positions {of.after + 1} to {of.last} of shard {of.shard} for"
+            f" {of.projection} v{of.version} failed: {why}"
+        )
+        self.of = of
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trouble:
+    """What a worker met; exceptions with fields do not travel."""
+
+    of: Range
+    why: str
+    outage: bool
+
+
+_Answer = Folded | Refused | _Trouble
+
+
+class Workers(AbstractContextManager["Workers"]):
+    """`count` processes; with 0, the caller's own folds. Used by one thread."""
+
+    def __init__(self, source: Source, count: int) -> None:
+        self._source = source
+        self._count = count
+        self._executor: ProcessPoolExecutor | None = None
+        self._pages: Pages | None = None
+
+    def __enter__(self) -> Self:
+        if self._count:
+            self._executor = ProcessPoolExecutor(
+                self._count,
+                mp_context=get_context("spawn"),
+                initializer=_begin,
+                initargs=(self._source, os.getpid()),
+            )
+        else:
+            self._pages = self._source.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
+        if self._pages is not None:
+            self._pages.close()
+
+    def fold(self, ranges: Iterable[Range]) -> Iterator[Folded | Refused]:
+        """In the order of `ranges`, which is asked for the next one as late as possible.
+
+        Raises `LogUnavailableError`, `FoldFailedError`.
+        """
+        if self._pages is not None:
+            pages = self._pages
+            yield from (_checked(_answer(pages, each)) for each in ranges)
+            return
+        assert self._executor is not None
+        waiting: deque[Future[_Answer]] = deque()
+        try:
+            for each in ranges:
+                waiting.append(self._executor.submit(_fold, each))
+                if len(waiting) >= AHEAD * self._count:
+                    yield _checked(waiting.popleft().result())
+            while waiting:
+                yield _checked(waiting.popleft().result())
+        except BrokenProcessPool as broken:
+            raise LogUnavailableError(f"a process that folds has died: {broken}") from broken
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _checked(answer: _Answer) -> Folded | Refused:
+    if not isinstance(answer, _Trouble):
+        return answer
+    if answer.outage:
+        raise LogUnavailableError(answer.why)
+    raise FoldFailedError(answer.of, answer.why)
+
+
+def _answer(pages: Pages, wanted: Range) -> _Answer:
+    try:
+        return fold(pages, wanted)
+    except (LogUnavailableError, StoreUnavailableError) as error:
+        return _Trouble(of=wanted, why=str(error), outage=True)
+    except LogGapError as error:
+        return _Trouble(of=wanted, why=str(error), outage=False)
+    except Exception as error:  # noqa: BLE001 - told to the parent, which raises
+        return _Trouble(of=wanted, why=f"{type(error).__name__}: {error}", outage=False)
+
+
+_pages_of_process: list[Pages] = []
+
+
+def _begin(source: Source, parent: int) -> None:
+    Thread(target=_end_with, args=(parent,), name="parent", daemon=True).start()
+    _pages_of_process.append(source.open())
+
+
+def _end_with(parent: int) -> None:
+    never = Event()
+    while os.getppid() == parent:
+        never.wait(PARENT_LOOK_SECONDS)
+    os._exit(1)
+
+
+def _fold(wanted: Range) -> _Answer:
+    return _answer(_pages_of_process[0], wanted)
