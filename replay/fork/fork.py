@@ -71,7 +71,7 @@ class Fork:
     """Feed it the past in order: `fold` up to the fork, `step` and `ask` from there on.
 
     With `every_fact` what a fact meant is decided again too; without, a fact on stocks that went
-    no other way is taken as it was.
+    no other way is taken as it was. Commands whose key `is_left_out` names are not in the fork.
     """
 
     def __init__(
@@ -82,12 +82,14 @@ class Fork:
         policy: Policy = AS_IT_WAS,
         rules: Rules = TODAY,
         every_fact: bool = False,
+        is_left_out: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self.worlds = Worlds(ledger, None if policy.is_as_it_was else policy.applied)
         self._pasts = pasts
         self._policy = policy
         self._rules = rules
         self._every_fact = every_fact
+        self._is_left_out = is_left_out
         self._due: list[tuple[datetime, str, str, str]] = []
         numbers = count(1)
         # The same for the same fork, and of no version: never those of stored events.
@@ -99,6 +101,8 @@ class Fork:
 
     def step(self, past: Past) -> Step:
         """Decide it again, and let both go on."""
+        if past.key is not None and self._is_left_out(past.key):
+            return replace(_step(past, None, ()), differing=self.worlds.part(past.facts, ()))
         found = recovered(past)
         if found is None or self._is_taken_as_it_was(found, past):
             self.worlds.fold(past.facts)

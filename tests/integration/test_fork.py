@@ -128,9 +128,11 @@ async def test_nothing_of_a_fork_can_reach_the_stores(postgres_database: Databas
 async def test_a_ledger_that_is_not_there_or_not_ours_is_named(
     postgres_database: Database,
 ) -> None:
-    with read_only_pool(postgres_database.read, "acme") as pool:
-        with pytest.raises(UnknownLedgerError, match="acme/none"):
-            PastOfLedger(pool, "acme/none").head()
+    with (
+        read_only_pool(postgres_database.read, "acme") as pool,
+        pytest.raises(UnknownLedgerError, match="acme/none"),
+    ):
+        PastOfLedger(pool, "acme/none").head()
 
 
 def _everything(database: Database) -> dict[str, int]:
