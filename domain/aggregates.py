@@ -18,6 +18,7 @@ from domain.events import (
     OrderCancelled,
     OrderPlaced,
     OrderShipped,
+    ReplayPromoted,
 )
 from domain.item import Item
 from domain.location import Location
@@ -56,5 +57,7 @@ def evolve(state: State | None, event: Event, occurred_at: datetime) -> State | 
             return location.evolve(None, event, occurred_at)
         case ChargeRecorded():
             return charge.evolve(None, event, occurred_at)
+        case ReplayPromoted():
+            return state
         case _:
             return stock.evolve(state, event, occurred_at) if isinstance(state, Stock) else state

@@ -307,6 +307,27 @@ class ChargeRecorded:
     order_id: str | None = None
 
 
+# --- replay-<id> ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayPromoted:
+    """From here on readers are shown what a replay built out of the events up to `up_to`.
+
+    `read_models` are `<projection> v<version>`; `events_root` is over the chain hashes of all
+    ledgers, and the signature, in base64, over the receipt's hash (replay.receipt).
+    """
+
+    replay_id: str
+    generation: int
+    read_models: tuple[str, ...]
+    up_to: int
+    receipt_sha256: str
+    events_root: str
+    key_id: str
+    signature: str
+
+
 ItemEvent = ItemRegistered | ItemDescribed | ItemDiscontinued
 LocationEvent = LocationRegistered
 StockEvent = (
@@ -326,4 +347,5 @@ StockEvent = (
 )
 OrderEvent = OrderPlaced | OrderAllocated | OrderShipped | OrderCancelled
 ChargeEvent = ChargeRecorded
-Event = ItemEvent | LocationEvent | StockEvent | OrderEvent | ChargeEvent
+ReplayEvent = ReplayPromoted
+Event = ItemEvent | LocationEvent | StockEvent | OrderEvent | ChargeEvent | ReplayEvent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-StreamKind = Literal["item", "location", "stock", "order", "charge"]
+StreamKind = Literal["item", "location", "stock", "order", "charge", "replay"]
 
 
 def item_stream(sku: str) -> str:
@@ -32,17 +32,22 @@ def charge_stream(charge_id: str) -> str:
     return f"charge-{charge_id}"
 
 
+def replay_stream(replay_id: str) -> str:
+    """`replay-<id>`: what happened to the read models, in every ledger; no command writes it."""
+    return f"replay-{replay_id}"
+
+
 def kind_of(stream: str) -> StreamKind:
     """What the stream is about. Raises ValueError for a name none of the functions above made."""
     match stream.partition("-")[0]:
-        case "item" | "location" | "stock" | "order" | "charge" as kind:
+        case "item" | "location" | "stock" | "order" | "charge" | "replay" as kind:
             return kind
         case _:
             raise ValueError(f"{stream!r} is no stream of this ledger")
 
 
 def id_of(stream: str) -> str:
-    """The id behind the kind: a SKU, a location, `sku@location`, an order or a charge."""
+    """The id behind the kind: a SKU, a location, `sku@location`, an order, a charge or a replay."""
     return stream.partition("-")[2]
 
 

@@ -40,6 +40,7 @@ TYPE_NAMES: Mapping[type, str] = {
     facts.OrderShipped: "order.shipped.v1",
     facts.OrderCancelled: "order.cancelled.v1",
     facts.ChargeRecorded: "charge.recorded.v1",
+    facts.ReplayPromoted: "replay.promoted.v1",
 }
 EVENT_TYPES: Mapping[str, type] = {name: fact for fact, name in TYPE_NAMES.items()}
 

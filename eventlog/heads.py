@@ -74,19 +74,28 @@ class HeadKey:
             chain_hash=head.chain_hash,
             recorded_at=head.recorded_at,
             key_id=self.key_id,
-            signature=self._private.sign(signed_text(head)),
+            signature=self.sign_bytes(signed_text(head)),
         )
+
+    def sign_bytes(self, text: bytes) -> bytes:
+        """Their first line must say what they are, so that no signature passes for another's."""
+        return self._private.sign(text)
+
+
+def signed_by(text: bytes, signature: bytes, public: Ed25519PublicKey) -> bool:
+    """Whether the holder of `public`'s private half has signed exactly these bytes."""
+    try:
+        public.verify(signature, text)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def verify(signed: SignedHead, public: Ed25519PublicKey) -> bool:
     """Whether the holder of `public`'s private half has signed exactly this head."""
     if signed.key_id != key_id_of(public):
         return False
-    try:
-        public.verify(signed.signature, signed_text(signed))
-    except InvalidSignature:
-        return False
-    return True
+    return signed_by(signed_text(signed), signed.signature, public)
 
 
 def signed_text(head: LedgerHead | SignedHead) -> bytes:

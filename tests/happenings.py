@@ -14,6 +14,7 @@ from domain.streams import (
     item_stream,
     location_stream,
     order_stream,
+    replay_stream,
     stock_stream,
 )
 
@@ -36,6 +37,8 @@ def stream_of(event: Event) -> str:
             | facts.OrderCancelled()
         ):
             return order_stream(event.order_id)
+        case facts.ReplayPromoted():
+            return replay_stream(event.replay_id)
         case _:
             return stock_stream(event.sku, event.location)
 

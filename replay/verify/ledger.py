@@ -13,8 +13,9 @@ from replay.verify.stock import MOVES, Data, Move, Stock
 NOTHING_MOVED: Move = (0, 0, 0, 0)
 ITEM_TYPES = ("item.registered.v1", "item.described.v1", "item.discontinued.v1")
 ORDER_TYPES = ("order.placed.v1", "order.allocated.v1", "order.shipped.v1", "order.cancelled.v1")
-KNOWN_TYPES = {*MOVES, *ITEM_TYPES, *ORDER_TYPES, "location.registered.v1", "charge.recorded.v1"}
-AGGREGATES = ("stock", "item", "location", "order", "charge")
+OTHER_TYPES = ("location.registered.v1", "charge.recorded.v1", "replay.promoted.v1")
+KNOWN_TYPES = {*MOVES, *ITEM_TYPES, *ORDER_TYPES, *OTHER_TYPES}
+AGGREGATES = ("stock", "item", "location", "order", "charge", "replay")
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -77,6 +78,8 @@ class LedgerFold:
             case "location":
                 _in_stream(row, f"location-{data['location']}")
                 self.locations[data["location"]] = _described(row, data)
+            case "replay":  # A receipt speaks of read models: no cell is made of it.
+                _in_stream(row, f"replay-{data['replay_id']}")
             case _:
                 _in_stream(row, f"charge-{data['charge_id']}")
                 self.charges[data["charge_id"]] = _described(row, data)

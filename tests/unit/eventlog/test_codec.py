@@ -170,6 +170,23 @@ PINNED: list[tuple[Event, str, bytes]] = [
         "charge.recorded.v1",
         b'{"charge_id":"c","code":"POST","quantity":1,"unit_price_micros":5,"currency":"GBP"}',
     ),
+    (
+        facts.ReplayPromoted(
+            replay_id="r",
+            generation=2,
+            read_models=("orders v2",),
+            up_to=7,
+            receipt_sha256="ab",
+            events_root="cd",
+            key_id="ef",
+            signature="Zw==",
+        ),
+        "replay.promoted.v1",
+        (
+            b'{"replay_id":"r","generation":2,"read_models":["orders v2"],"up_to":7,'
+            b'"receipt_sha256":"ab","events_root":"cd","key_id":"ef","signature":"Zw=="}'
+        ),
+    ),
 ]
 
 st.register_type_strategy(datetime, st.datetimes(timezones=st.just(UTC)))
