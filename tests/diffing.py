@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
+import clickhouse_connect
+import redis
+from clickhouse_connect.driver.client import Client
+
 from eventlog.projection import Projection
+from projections.availability.projection import Availability
 from projections.catalogue import ReadModel, ensure, versions
-from projections.editions import EDITIONS, RETURNS_TWICE, Edition
+from projections.editions import CURRENT, EDITIONS, RETURNS_TWICE, Edition
+from projections.movements.projection import Movements
 from projections.orders.projection import Orders
+from projections.stock_facts import RETURNED
 from projections.stock_levels.projection import StockLevels
 from projections.versions import create_version, move_version
 from replay import records
@@ -22,6 +30,7 @@ from replay.diff.sides import Sides
 from replay.records import Target
 from tests.projection_side import Journal, drain, journal
 
+BLIND = "blind"
 Make = Callable[[Journal, ReadModel, Edition], Projection]
 
 
@@ -84,7 +93,12 @@ class Pairing:
             for shard in range(self.log.identity.shards):
                 drain(self.log, projection, shard, batch=batch, until=last)
 
-    def compare(self, *expectations: str, seen: list[Finding] | None = None) -> Difference:
+    def compare(
+        self,
+        *expectations: str,
+        seen: list[Finding] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> Difference:
         older, newer = self.models
         sides = Sides(older=older, newer=newer, editions=self.editions, **self.clients)
         with self.log.pool.connection() as connection:
@@ -96,11 +110,14 @@ class Pairing:
             {self.name: sides},
             rules=parse_all(expectations),
             each=(lambda _: None) if seen is None else seen.append,
+            sleep=sleep,
         )
 
-    def found(self, *expectations: str) -> dict[str, Any]:
+    def found(
+        self, *expectations: str, sleep: Callable[[float], None] = time.sleep
+    ) -> dict[str, Any]:
         """What the comparison says of the projection."""
-        document = self.compare(*expectations).document
+        document = self.compare(*expectations, sleep=sleep).document
         found: dict[str, Any] = document["projections"][self.name]
         return found
 
@@ -120,3 +137,78 @@ def postgres_pairing(log_dsn: str, name: str, edition: str = RETURNS_TWICE) -> I
 def causes(found: Mapping[str, Any]) -> dict[tuple[str, str, str], int]:
     """(type, field, code) -> cells."""
     return {(each["type"], each["field"], each["code"]): each["cells"] for each in found["causes"]}
+
+
+def availability(
+    client: redis.Redis, redis_prefix: str
+) -> Callable[[Journal, ReadModel, Edition], Availability]:
+    def make(log: Journal, model: ReadModel, edition: Edition) -> Availability:
+        return Availability(
+            client,
+            log.pool,
+            redis_prefix=redis_prefix,
+            store_id=log.identity.store_id,
+            epoch=log.identity.epoch,
+            version=model.version,
+            edition=edition,
+        )
+
+    return make
+
+
+def movements(client: Client) -> Callable[[Journal, ReadModel, Edition], Movements]:
+    def make(log: Journal, model: ReadModel, edition: Edition) -> Movements:
+        return Movements(
+            client,
+            log.pool,
+            log.reader,
+            epoch=log.identity.epoch,
+            version=model.version,
+            edition=edition,
+        )
+
+    return make
+
+
+@contextmanager
+def redis_pairing(
+    log_dsn: str, redis_url: str, redis_prefix: str, edition: str = BLIND
+) -> Iterator[Pairing]:
+    """With an edition of its own: RETURNS_TWICE leaves as many units free as there are."""
+    with journal(log_dsn) as log, redis.Redis.from_url(redis_url) as client:
+        ensure(log.pool, redis_prefix=redis_prefix)
+        yield Pairing(
+            log=log,
+            name="availability",
+            make=availability(client, redis_prefix),
+            clients={"redis": client},
+            editions={**EDITIONS, BLIND: blind_edition()},
+            redis_prefix=redis_prefix,
+            edition=edition,
+        ).begin()
+        for key in client.scan_iter(f"{redis_prefix}:*", count=1_000):
+            client.delete(key)
+
+
+@contextmanager
+def clickhouse_pairing(
+    log_dsn: str, clickhouse_url: str, edition: str = RETURNS_TWICE
+) -> Iterator[Pairing]:
+    client = clickhouse_connect.get_client(dsn=clickhouse_url, tz_mode="aware")
+    with journal(log_dsn) as log, closing(client):
+        ensure(log.pool, redis_prefix="unused")
+        yield Pairing(
+            log=log,
+            name="movements",
+            make=movements(client),
+            clients={"clickhouse": client},
+            edition=edition,
+        ).begin()
+
+
+def blind_edition() -> Edition:
+    """Takes damaged returns for goods that can be sold."""
+    rules = dict(EDITIONS[CURRENT].rules)
+    old = rules[RETURNED]
+    rules[RETURNED] = old._replace(move=lambda fact: (fact.quantity, 0, 0, 0, 0))
+    return Edition(name=BLIND, rules=rules, planted=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import redis
@@ -16,14 +16,29 @@ from eventlog.log import LogReader
 from eventlog.postgres.connections import Pool, borrowed
 from projections.catalogue import versions
 from replay import records
+from replay.diff.availability import AvailabilityComparison
 from replay.diff.cells import Finding
 from replay.diff.expectations import Expectation
 from replay.diff.explaining import Explainer
+from replay.diff.movements import MovementsComparison
 from replay.diff.postgres import PostgresComparison
 from replay.diff.sides import Sides, Sleep
 from replay.diff.tally import Tally
 from replay.records import Replay, ReplayStateError, State
 
+
+class Comparison(Protocol):
+    """Of one read model, in the store it is kept in."""
+
+    def compare(self) -> None:
+        """Fill the tally it was made with."""
+
+
+COMPARISONS: Final[Mapping[str, Callable[..., Comparison]]] = {
+    "postgres": PostgresComparison,
+    "redis": AvailabilityComparison,
+    "clickhouse": MovementsComparison,
+}
 COMPARED: Final[Sequence[State]] = ("following", "diffed")
 
 
@@ -91,8 +106,8 @@ def compare(
         observe(Progress(projection=name, done=done, total=len(sides)))
         tallies[name] = tally = Tally(pair, each)
         explainer = Explainer(pool, pair, rules)
-        comparison = PostgresComparison(pool, reader, pair, explainer, tally, sleep=sleep)
-        comparison.compare()
+        made = COMPARISONS[pair.older.store]
+        made(pool, reader, pair, explainer, tally, sleep=sleep).compare()
     document = _document(tallies, rules)
     with borrowed(pool) as connection, connection.transaction():
         records.move(connection, replay.replay_id, wanted=COMPARED, to="diffed")

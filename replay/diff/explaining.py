@@ -4,9 +4,10 @@ folding the key anew, which tells the version that had drifted.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
+from itertools import groupby, islice
 from typing import Any, Final
 
 from eventlog.log import RecordedEvent
@@ -18,6 +19,7 @@ from replay.diff.evidence import Evidence, Weigher, changed_types, explains
 from replay.diff.expectations import Expectation
 from replay.diff.folds import FOLDS, Rules
 from replay.diff.sides import Parked, Sides
+from replay.diff.tally import Tally
 
 BATCH_KEYS: Final = 500
 EVENTS_PER_FETCH: Final = 5_000
@@ -201,6 +203,16 @@ class Explainer:
     def _finding(pair: Pair, name: str, older: object, newer: object, code: str) -> Finding:
         cause = Cause(type=NO_EVENT, field=name, code=code)
         return Finding(key=pair.key, field=name, older=older, newer=newer, cause=cause)
+
+
+def explain_all(explainer: Explainer, tally: Tally, pairs: Iterable[Pair], parked: Parked) -> None:
+    """Explain pairs of any places, and tell the tally, in batches."""
+    left = iter(pairs)
+    while batch := list(islice(left, BATCH_KEYS)):
+        batch.sort(key=lambda pair: pair.key.place)
+        for _, some in groupby(batch, key=lambda pair: pair.key.place):
+            for finding in explainer.explain(list(some), parked):
+                tally.add(finding)
 
 
 def _row_position(pair: Pair) -> int | None:

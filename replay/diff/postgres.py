@@ -7,18 +7,16 @@ snapshot, until no event between touches it. So each key is compared at one posi
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 
 from eventlog.log import LogReader
 from eventlog.postgres.connections import Pool, borrowed
 from eventlog.shards import shard_of
-from replay.diff.cells import Key, Pair
-from replay.diff.explaining import BATCH_KEYS, Explainer
+from replay.diff.cells import Key
+from replay.diff.explaining import Explainer, explain_all
 from replay.diff.sides import (
     ROUND_PAUSE_SECONDS,
     ROUNDS_MAX,
-    Parked,
     Sides,
     Sleep,
     positions,
@@ -101,7 +99,7 @@ class PostgresComparison:
                 for shard, key, older, newer in found.differing(table, suspects)
                 if key not in left
             )
-            self._explain(pairs, found.parked)
+            explain_all(self._explainer, self._tally, pairs, found.parked)
 
     def _settle(self, pending: dict[int, list[Key]]) -> None:
         """Read the unsettled keys again until each was seen at one position."""
@@ -134,7 +132,7 @@ class PostgresComparison:
             if sides[0].row != sides[1].row:
                 older, newer = (side.row for side in sides)
                 pairs.append(table.pair(key, found.position(shard), older, newer))
-        self._explain(iter(pairs), found.parked)
+        explain_all(self._explainer, self._tally, pairs, found.parked)
         return left
 
     def _count(self, table: Table, key: Key, sides: Sequence[Side], *, sign: int) -> None:
@@ -146,8 +144,3 @@ class PostgresComparison:
                 sums = {name: sign * units for name, units in table.sums(side.row).items()}
                 digest = digests[table.place.name, shard]
                 digest.add(sign, (sign * low, sign * high), sums)
-
-    def _explain(self, pairs: Iterator[Pair], parked: Parked) -> None:
-        while batch := list(islice(pairs, BATCH_KEYS)):
-            for finding in self._explainer.explain(batch, parked):
-                self._tally.add(finding)

@@ -21,8 +21,8 @@ GAP_PAGE: Final = 5_000
 MEET_SECONDS_MAX: Final = 60.0
 MEET_PAUSE_SECONDS: Final = 0.1
 # How often, and how long apart, the keys of the gap are read again.
-ROUNDS_MAX: Final = 1_000
-ROUND_PAUSE_SECONDS: Final = 0.02
+ROUNDS_MAX: Final = 400
+ROUND_PAUSE_SECONDS: Final = 0.05
 
 Positions = Mapping[int, tuple[int, int]]
 """Shard -> the shard positions of the older and of the newer version."""
