@@ -21,6 +21,7 @@ from eventlog.postgres.connections import Pool, borrowed
 from eventlog.projection import PoisonEventError
 from projections.catalogue import STORES, ReadModel, active
 from replay.selective.history import chunks
+from replay.selective.in_clickhouse import ClickHouseKeys
 from replay.selective.in_postgres import ParkedMeanwhileError, PostgresKeys, parked_streams
 from replay.selective.in_redis import RedisKeys
 from replay.selective.outcome import Outcome
@@ -110,7 +111,7 @@ def replay_keys(
     outcomes = [
         _correct(around, models[name], selection, streams, dry_run=dry_run, observe=observe)
         for name in STORES
-        if name in models and name != "movements" and (name in projections or not projections)
+        if name in models and (name in projections or not projections)
     ]
     events = sum(key.events for key in streams)
     if not events and not any(each.changed_keys for each in outcomes):
@@ -154,6 +155,8 @@ def _keys_of(around: Surroundings, model: ReadModel) -> Keys:
             return PostgresKeys(pool, reader, model, lambda: StockLevelsFold(model), epoch=epoch)
         case "orders":
             return PostgresKeys(pool, reader, model, lambda: OrdersFold(model), epoch=epoch)
+        case "movements":
+            return ClickHouseKeys(around.clickhouse, pool, reader, model, epoch=epoch)
         case _:
             store_id = around.store_id
             return RedisKeys(around.redis, pool, reader, model, store_id=store_id, epoch=epoch)
