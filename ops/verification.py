@@ -27,22 +27,18 @@ class NotVerifiedError(StackError):
     """A store did not answer to the end: neither equal nor different, so not proven."""
 
 
-def run_verification(settings: Settings, progress: Progress | None = None) -> Report:
+def run_verification(
+    settings: Settings, progress: Progress | None = None, *, deep: bool = False
+) -> Report:
     """Check every law on the stores of these settings. Reads only.
+
+    `deep`: every fed version of each read model, by the ids of its events too.
 
     Raises `StackError` when a store is not there, or does not answer to the end.
     """
-    stores = Stores.of(settings)
-    addresses = Addresses(
-        postgres_dsn=stores.log_dsn,
-        redis_url=stores.redis_url,
-        clickhouse_url=stores.clickhouse_url,
-        kafka_bootstrap=stores.kafka_bootstrap,
-        heads_topic=heads_topic(settings.kafka_prefix).name,
-        head_key=head_key(stores.keys_directory / PUBLIC_NAME),
-    )
+    addresses = addresses_of(settings)
     try:
-        return verify(addresses) if progress is None else verify(addresses, progress)
+        return verify(addresses, progress or _silent, deep=deep)
     except UNREACHABLE as error:
         raise NotVerifiedError(
             f"nothing is proven, as a store did not answer to the end: {error}; see which with"
@@ -50,6 +46,23 @@ def run_verification(settings: Settings, progress: Progress | None = None) -> Re
         ) from error
     except LookupError as error:
         raise NotVerifiedError(f"nothing is proven: {error}") from error
+
+
+def addresses_of(settings: Settings) -> Addresses:
+    """Where `verify` reads. Raises `StackError` when an address or the key is not to be had."""
+    stores = Stores.of(settings)
+    return Addresses(
+        postgres_dsn=stores.log_dsn,
+        redis_url=stores.redis_url,
+        clickhouse_url=stores.clickhouse_url,
+        kafka_bootstrap=stores.kafka_bootstrap,
+        heads_topic=heads_topic(settings.kafka_prefix).name,
+        head_key=head_key(stores.keys_directory / PUBLIC_NAME),
+    )
+
+
+def _silent(_done: int, _total: int) -> None:
+    """Tell nobody."""
 
 
 def head_key(path: Path) -> Ed25519PublicKey | None:

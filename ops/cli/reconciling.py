@@ -68,7 +68,7 @@ def kafka(
 
 def _print(done: "Reconciliation", seconds: float) -> None:
     console = Console()
-    _print_report(console, done.found)
+    print_report(console, done.found)
     for each in done.repaired:
         gone = f", offsets below {each.deleted_below} deleted" if each.deleted_below else ""
         console.print(
@@ -76,11 +76,12 @@ def _print(done: "Reconciliation", seconds: float) -> None:
             highlight=False,
         )
     if done.left is not None:
-        _print_report(console, done.left)
+        print_report(console, done.left)
     console.print(f"{seconds:.1f} s", highlight=False)
 
 
-def _print_report(console: Console, report: "KafkaReport") -> None:
+def print_report(console: Console, report: "KafkaReport") -> None:
+    """A line for each shard, and the first difference."""
     columns = ("shard", "positions", "records", "repeats", "behind", "")
     table = Table(*columns, box=None, header_style="bold")
     for shard in report.shards:

@@ -1,7 +1,10 @@
 """`backstock verify`: whether log and read models say the same, and nothing was altered."""
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from random import Random
+from threading import Event
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,11 +18,13 @@ from ops.settings import Settings
 if TYPE_CHECKING:
     from replay.verify.report import Report
 
+STREAMS = 50
 MEANING = {
     "order": "one order: positions without a hole, time that never runs back",
     "once": "each command key has one effect and one answer",
     "no_oversell": "nothing promised or taken that was not there",
     "conservation": "what came in, less what went out, is what is there",
+    "applied": "every fed version applied each event it handles, and once",
     "folds": "every read model equals the log at its own position",
     "chain": "no event was changed, dropped or inserted",
 }
@@ -30,7 +35,29 @@ def register(app: typer.Typer) -> None:
     app.command()(verify)
 
 
-def verify(*, data: Data = None, as_json: AsJson = False) -> None:
+def verify(
+    *,
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help="Every fed version, by the events' ids; and all of Kafka."),
+    ] = False,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Random cells instead of everything, where they stand.")
+    ] = False,
+    every: Annotated[
+        float | None,
+        typer.Option(help="With --sample: again after so many seconds, until stopped.", min=0.1),
+    ] = None,
+    streams: Annotated[
+        int, typer.Option(help="With --sample: random events a round begins with.", min=1, max=2000)
+    ] = STREAMS,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(help="With --sample: Prometheus may scrape this port of 127.0.0.1.", min=1),
+    ] = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
     """Check the laws on the whole log and on every read model, in all stores.
 
     Folds the log independently of the code that wrote it, and compares each read model where it
@@ -42,19 +69,80 @@ def verify(*, data: Data = None, as_json: AsJson = False) -> None:
         backstock verify
 
         backstock verify --data /srv/stock --json
+
+        backstock verify --deep
+
+        backstock verify --sample --every 10 --metrics-port 9109
     """
+    if deep and sample:
+        raise typer.BadParameter("choose one of --deep and --sample")
+    if not sample and (every is not None or metrics_port is not None):
+        raise typer.BadParameter("--every and --metrics-port belong to --sample")
+    settings = Settings(data=directory_of(data).root)
+    if sample:
+        ok = _sample(settings, every, streams, metrics_port, as_json=as_json)
+    else:
+        ok = _verify(settings, deep=deep, as_json=as_json)
+    if not ok:
+        raise typer.Exit(1)
+
+
+def _verify(settings: Settings, *, deep: bool, as_json: bool) -> bool:
+    from ops.cli.reconciling import print_report
+    from ops.reconciliation import compare_kafka
     from ops.verification import run_verification
 
     started = time.monotonic()
     with progress("events") as told:
-        report = run_verification(Settings(data=directory_of(data).root), told)
+        report = run_verification(settings, told, deep=deep)
+    kafka = None
+    if deep:
+        with progress("records") as told:
+            kafka = compare_kafka(settings, told)
     seconds = time.monotonic() - started
+    ok = report.ok and (kafka is None or kafka.ok)
     if as_json:
-        print_json({**report.as_dict(), "seconds": round(seconds, 3)})
+        more = {} if kafka is None else {"kafka": kafka.as_dict()}
+        print_json({**report.as_dict(), **more, "ok": ok, "seconds": round(seconds, 3)})
     else:
         _print(report, seconds)
-    if not report.ok:
-        raise typer.Exit(1)
+        if kafka is not None:
+            print_report(Console(), kafka)
+    return ok
+
+
+def _sample(
+    settings: Settings, every: float | None, streams: int, port: int | None, *, as_json: bool
+) -> bool:
+    from ops.processes.lifecycle import stop_event
+    from ops.sampling import Sampling
+
+    sampling = Sampling(settings=settings, every=every, streams=streams, metrics_port=port)
+    tell = print_json if as_json else _print_round
+    stop = Event() if every is None else stop_event()
+    return sampling.run(stop=stop, tell=tell, dice=Random())  # noqa: S311 - picks, not keys
+
+
+def _print_round(line: Mapping[str, Any]) -> None:
+    console = Console()
+    if "error" in line:
+        console.print(f"{line['at']}  not answered: {line['error']}", style="red", markup=False)
+        return
+    percent = line["explained_percent"]
+    share = "nothing to compare" if percent is None else f"{percent:g} % explained"
+    models = ", ".join(
+        f"{each['projection']} v{each['version']} {each['explained']}/{each['checked']}"
+        for each in line["read_models"]
+    )
+    console.print(
+        f"{line['at']}  {share}  ({models})",
+        style="green" if line["ok"] else "red",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for each in line["differences"]:
+        text = f"  {each['where']}: expected {each['expected']}, found {each['found']}"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print(report: "Report", seconds: float) -> None:

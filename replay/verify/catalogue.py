@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,10 +11,13 @@ import psycopg
 from replay.verify.report import LawResult
 from replay.verify.rows import LedgerRow
 
-ACTIVE = """
-SELECT projection, version, store, places FROM projections WHERE state = 'active'
- ORDER BY projection
+# A row has an edition only since versions are kept beside one another.
+FED = """
+SELECT projection, version, store, places, state, coalesce(to_jsonb(model) ->> 'edition', '1')
+  FROM projections AS model WHERE state = ANY(%s) ORDER BY projection, version
 """
+ACTIVE_ONLY = ("active",)
+EVERY_FED = ("active", "following", "kept")
 CHECKPOINTS = """
 SELECT shard, epoch, position, claimed_to FROM projection_checkpoints
  WHERE projection = %s AND version = %s ORDER BY shard
@@ -38,12 +41,16 @@ SELECT ledger_position, shard_position FROM events
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A read model in the catalogue. `places`: logical name to table or key prefix."""
+    """A read model in the catalogue. `places`: logical name to table or key prefix. `edition`: the
+    code that folds it, by name.
+    """
 
     projection: str
     version: int
     store: str
     places: Mapping[str, str]
+    state: str = "active"
+    edition: str = "1"
 
     @property
     def key(self) -> tuple[str, int]:
@@ -79,12 +86,33 @@ Streams = Mapping[tuple[str, str], Parked]
 """By (ledger, stream)."""
 
 
-def active(connection: psycopg.Connection) -> list[Entry]:
-    """The versions that answer questions."""
+def fed(connection: psycopg.Connection, states: Sequence[str] = ACTIVE_ONLY) -> list[Entry]:
+    """The versions in these states: those that answer questions, or every one that is kept up."""
     return [
-        Entry(projection=projection, version=version, store=store, places=places)
-        for projection, version, store, places in connection.execute(ACTIVE)
+        Entry(
+            projection=projection,
+            version=version,
+            store=store,
+            places=places,
+            state=state,
+            edition=edition,
+        )
+        for projection, version, store, places, state, edition in connection.execute(
+            FED, (list(states),)
+        )
     ]
+
+
+def by_older_code(entries: Sequence[Entry]) -> set[tuple[str, int]]:
+    """Versions kept to go back to, folded by other code than the active one's: they differ from
+    the log's meaning of today by intent.
+    """
+    current = {entry.projection: entry.edition for entry in entries if entry.state == "active"}
+    return {
+        entry.key
+        for entry in entries
+        if entry.state == "kept" and entry.edition != current.get(entry.projection)
+    }
 
 
 def identity(connection: psycopg.Connection) -> Identity:
@@ -119,49 +147,54 @@ class Marks:
         connection: psycopg.Connection,
         ledgers: Iterable[LedgerRow],
         epoch: int,
-        law: LawResult,
     ) -> None:
         self._connection = connection
         self._ledgers = {ledger.ledger: ledger for ledger in ledgers}
         self._epoch = epoch
-        self._law = law
         self._heads: dict[int, int] = dict(connection.execute(SHARD_HEADS).fetchall())
 
-    def check(self, name: str, shards: Mapping[int, ShardMark], found: Mapping[str, int]) -> None:
+    def check(
+        self,
+        name: str,
+        shards: Mapping[int, ShardMark],
+        found: Mapping[str, int],
+        law: LawResult,
+    ) -> None:
         """`found`: its ledger positions."""
         for shard, mark in shards.items():
-            self._law.expect(
+            law.expect(
                 where=f"epoch of {name}, shard {shard}", expected=self._epoch, found=mark.epoch
             )
-            self._law.checked += 1
+            law.checked += 1
             head = self._heads.get(shard, 0)
             if mark.position > head:
-                self._law.differ(
+                law.differ(
                     where=f"checkpoint of {name} in shard {shard}",
                     expected=f"at most {head}, the log's head",
                     found=mark.position,
                 )
         for ledger in self._ledgers.values():
             if (reached := shards.get(ledger.shard)) is not None:
-                self._ledger(name, ledger, reached.position, found.get(ledger.ledger, 0))
+                self._ledger(name, ledger, (reached.position, found.get(ledger.ledger, 0)), law)
         for unknown in found.keys() - self._ledgers.keys():
-            self._law.differ(
+            law.differ(
                 where=f"{name}, ledger {unknown}", expected="a ledger of this log", found="none"
             )
 
-    def _ledger(self, name: str, ledger: LedgerRow, reached: int, position: int) -> None:
-        """`position` is that of the ledger's last event in the shard up to `reached`."""
-        self._law.checked += 1
+    def _ledger(self, name: str, ledger: LedgerRow, place: tuple[int, int], law: LawResult) -> None:
+        """`place`: a position of the shard, and that of the ledger's last event up to there."""
+        reached, position = place
+        law.checked += 1
         around = (ledger.ledger, [position, position + 1])
         at: dict[int, int] = dict(self._connection.execute(AROUND, around).fetchall())
         here, after = at.get(position, 0), at.get(position + 1)
         where = f"position of {name} in ledger {ledger.ledger}"
         if position > ledger.position:
-            self._law.differ(
+            law.differ(
                 where=where, expected=f"at most {ledger.position}, the log's head", found=position
             )
         elif here > reached or (after is not None and after <= reached):
-            self._law.differ(
+            law.differ(
                 where=where,
                 expected=f"that of the last event up to its checkpoint {reached} in the shard",
                 found=f"{position}, whose shard position is {here}; the next one's is {after}",

@@ -10,14 +10,16 @@ import psycopg
 from clickhouse_connect.driver.client import Client
 
 from replay.verify import catalogue, clickhouse_model, redis_pages
+from replay.verify.applied_ids import AppliedIds
 from replay.verify.catalogue import Entry, Identity, Marks, ShardMark, Streams
 from replay.verify.clickhouse_model import Movements
 from replay.verify.dimensions import Dimension, dimensions
 from replay.verify.ledger import LedgerFold
+from replay.verify.parked_check import check_parked
 from replay.verify.postgres_models import PostgresModel
 from replay.verify.read_model import Follower, Following, ReadModel
 from replay.verify.redis_pages import Availability
-from replay.verify.report import Report
+from replay.verify.report import APPLIED, LawResult, Report, VersionResult
 from replay.verify.rows import LedgerRow
 
 
@@ -27,6 +29,8 @@ class Outside:
 
     report: Report
     entries: Sequence[Entry]
+    deep: bool
+    versions: dict[tuple[str, int], VersionResult]
     availability: list[tuple[Entry, Availability]] = field(default_factory=list)
     movements: list[tuple[Entry, Client]] = field(default_factory=list)
     dimensions: list[Dimension] = field(default_factory=list)
@@ -39,18 +43,21 @@ class Outside:
         clickhouse_url: str,
         report: Report,
         stack: ExitStack,
+        *,
+        deep: bool = False,
     ) -> Outside:
-        """`stack` closes the clients. Raises the drivers' errors."""
-        law = report.laws["folds"]
+        """`stack` closes the clients. `deep`: every fed version. Raises the drivers' errors."""
+        states = catalogue.EVERY_FED if deep else catalogue.ACTIVE_ONLY
         with psycopg.connect(postgres_dsn, autocommit=True) as connection:
             store = catalogue.identity(connection)
-            entries = catalogue.active(connection)
+            entries = catalogue.fed(connection, states)
             marks = {entry.key: catalogue.checkpoints(connection, entry) for entry in entries}
             reached = {e.key: catalogue.ledger_positions(connection, e) for e in entries}
             # Last: what is not parked now and below those positions is shown.
             parked = {entry.key: catalogue.parked(connection, entry) for entry in entries}
-        outside = cls(report=report, entries=entries)
+        outside = cls(report=report, entries=entries, deep=deep, versions=_results(entries))
         for entry in entries:
+            law = outside.law(entry)
             if entry.store == "redis":
                 redis_client = stack.enter_context(redis_pages.connect(redis_url))
                 model = Availability(
@@ -71,6 +78,29 @@ class Outside:
                     outside.dimensions.append(each)
         return outside
 
+    def law(self, entry: Entry) -> LawResult:
+        """What is found of this version."""
+        return self.versions[entry.key].law
+
+    def marks_law(self, entry: Entry) -> LawResult:
+        """What is found of its positions, which must be right whatever code folds it."""
+        return self.report.laws[APPLIED] if self.deep else self.law(entry)
+
+
+def _results(entries: Sequence[Entry]) -> dict[tuple[str, int], VersionResult]:
+    older = catalogue.by_older_code(entries)
+    return {
+        entry.key: VersionResult(
+            projection=entry.projection,
+            version=entry.version,
+            state=entry.state,
+            edition=entry.edition,
+            may_differ=entry.key in older,
+            law=LawResult(law="folds"),
+        )
+        for entry in entries
+    }
+
 
 @dataclass(slots=True, kw_only=True)
 class ReadModels:
@@ -90,18 +120,20 @@ class ReadModels:
         store: Identity,
     ) -> ReadModels:
         """`connection` is the log's snapshot."""
-        law = outside.report.laws["folds"]
         models = cls(report=outside.report, outside=outside)
-        marks = Marks(connection, ledgers, store.epoch, law)
         nowhere = {shard: ShardMark(store.epoch, 0) for shard in range(store.shards)}
         clients = {entry.key: client for entry, client in outside.movements}
+        marks = Marks(connection, ledgers, store.epoch)
         for entry in outside.entries:
+            law = outside.law(entry)
             parked = catalogue.parked(connection, entry)
             models._note(entry, parked)
+            if outside.deep:
+                check_parked(connection, entry, parked, models.report.laws[APPLIED])
             positions = catalogue.ledger_positions(connection, entry)
             if entry.store != "redis":
                 shards = nowhere | catalogue.checkpoints(connection, entry)
-                marks.check(entry.name, shards, positions)
+                marks.check(entry.name, shards, positions, outside.marks_law(entry))
             if entry.store == "postgres":
                 models.postgres.append(
                     PostgresModel.read(connection, entry, positions, parked, law)
@@ -136,6 +168,30 @@ class ReadModels:
             furthest = rows.furthest()
             with psycopg.connect(postgres_dsn, autocommit=True) as connection:
                 rows.beyond(furthest, catalogue.checkpoints(connection, entry))
+        if self.outside.deep:
+            self._applied(postgres_dsn)
+        self._sum_up()
+
+    def _applied(self, postgres_dsn: str) -> None:
+        """The ids of every fed version whose rows are events."""
+        law = self.report.laws[APPLIED]
+        with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+            for entry, client in self.outside.movements:
+                AppliedIds(connection, client, entry, law).check()
+
+    def _sum_up(self) -> None:
+        """What was found of each version, as one law."""
+        for result in self.outside.versions.values():
+            difference = result.law.difference
+            if not result.may_differ:
+                self.report.laws["folds"].add(result.law)
+            elif difference is not None:
+                self.report.notes.append(
+                    f"{result.name} is kept to go back to, and differs by its own code"
+                    f" ({result.edition}): {difference.sentence()}"
+                )
+        if self.outside.deep:
+            self.report.versions += self.outside.versions.values()
 
     def _availability(self, connection: psycopg.Connection, marks: Marks) -> None:
         for entry, availability in self.outside.availability:
@@ -145,7 +201,12 @@ class ReadModels:
                     " there, verify again"
                 )
             for page in availability.places():
-                marks.check(availability.name, {page.shard: page.mark}, page.positions)
+                marks.check(
+                    availability.name,
+                    {page.shard: page.mark},
+                    page.positions,
+                    self.outside.marks_law(entry),
+                )
 
     def _note(self, entry: Entry, parked: Streams) -> None:
         for (ledger, stream), park in parked.items():

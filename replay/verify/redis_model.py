@@ -51,14 +51,14 @@ class Page:
 
     def stop(self, row: EventRow, fold: LedgerFold) -> None:
         sku, names = of_stream(row.stream)
-        shown = _fields(fold, sku)
+        shown = fields_of(fold, sku)
         for name in names:
             self._stopped[sku, name] = shown.get(name)
 
     def compare(self, fold: LedgerFold) -> None:
         for sku, found in self.hashes.pop(fold.ledger, {}).items():
             self.law.checked += len(found)
-            expected = _fields(fold, sku)
+            expected = fields_of(fold, sku)
             if self._stopped:
                 expected = self._as_stopped(sku, expected)
             if found != expected:
@@ -132,7 +132,7 @@ def of_stream(stream: str) -> tuple[str, tuple[str, ...]]:
     return sku, (location,)
 
 
-def _fields(fold: LedgerFold, sku: str) -> Fields:
+def fields_of(fold: LedgerFold, sku: str) -> Fields:
     """What a SKU's hash must hold."""
     fields = {
         location: str(fold.stocks[sku, location].available)

@@ -53,15 +53,23 @@ def _silent(_done: int, _total: int) -> None:
     """Tell nobody."""
 
 
-def verify(addresses: Addresses, progress: Progress = _silent) -> Report:
-    """Reads only. Raises the drivers' errors when a part cannot be reached, HeadsUnreadableError,
-    and LookupError for a database that is no store: no answer is no proof.
+def verify(addresses: Addresses, progress: Progress = _silent, *, deep: bool = False) -> Report:
+    """Reads only. `deep`: every fed version of each read model, and that each has applied every
+    event it handles once, by the events' ids.
+
+    Raises the drivers' errors when a part cannot be reached, HeadsUnreadableError, and LookupError
+    for a database that is no store: no answer is no proof.
     """
-    report = Report()
+    report = Report.in_depth() if deep else Report()
     key = None if addresses.head_key is None else HeadKey(addresses.head_key)
     with ExitStack() as stack:
         outside = Outside.read(
-            addresses.postgres_dsn, addresses.redis_url, addresses.clickhouse_url, report, stack
+            addresses.postgres_dsn,
+            addresses.redis_url,
+            addresses.clickhouse_url,
+            report,
+            stack,
+            deep=deep,
         )
         published = _published(addresses)
         connection = stack.enter_context(_snapshot(addresses.postgres_dsn))
