@@ -179,11 +179,14 @@ def _print(result: "WhatIf", skus: int, timing: str) -> None:
     for what, times in result.other.most_common():
         console.print(f"{times:,} × {what}", highlight=False)
     refused = result.refused
-    console.print(
-        f"refused demand: {refused.placed:,} decided again, {refused.unplaced:,} left out (place"
-        f" unknown), {sum(refused.by_code.values()):,} of which only the code is known",
-        highlight=False,
+    counts = (
+        (refused.placed, "decided again"),
+        (refused.departures, "of promised units that could not leave"),
+        (refused.unplaced, "of unknown place"),
+        (sum(refused.by_code.values()), "of which only the code is known"),
     )
+    told = ", ".join(f"{number:,} {what}" for number, what in counts)
+    console.print(f"refused commands: {told}", highlight=False)
     if result.redated:
         console.print(f"{result.redated:,} facts were taken later than they are dated")
     biggest = result.biggest(skus)

@@ -17,7 +17,7 @@ from replay.fork.demand import Demand
 from replay.fork.recovery import command
 
 SHORT = "insufficient_stock"
-AskKind = Literal["promise", "shipment"]
+AskKind = Literal["promise", "shipment", "departure"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,27 +68,35 @@ def refused(key: str, recorded_at: datetime, answer: bytes) -> Refused:
 
 
 def asked_as(refused: Refused, view: CommandView) -> AskKind | None:
-    """What gets exactly this refusal from the state in view: a promise, or units straight off the
-    shelf; None when neither does, so that this is not where it was decided.
+    """What gets exactly this refusal from the state in view: a promise, units straight off the
+    shelf, or the departure of what was promised. None when nothing does, so that this is not where
+    it was decided.
     """
+    told = [short.available for short in refused.shorts]
     found = [
         shortage(view.shelf(short.sku, short.location), short.requested, refused.recorded_at)
         for short in refused.shorts
     ]
-    told = [short.available for short in refused.shorts]
     if [each.available if each else None for each in found] == told:
         return "promise"
-    if len(refused.shorts) == 1 and refused.shorts[0].line is None:
-        (short,) = refused.shorts
-        available = view.stock(short.sku, short.location).available
-        if short.requested > available and max(0, available) == short.available:
-            return "shipment"
+    stocks = [view.stock(short.sku, short.location) for short in refused.shorts]
+    first = refused.shorts[0]
+    if first.line is None and _exactly(first, stocks[0].available):
+        return "shipment"
+    if all(map(_exactly, refused.shorts, [stock.shippable for stock in stocks])):
+        return "departure"
     return None
 
 
+def _exactly(short: Short, available: int) -> bool:
+    return short.requested > available and max(0, available) == short.available
+
+
 def ask_again(refused: Refused, kind: AskKind) -> Message:
-    """The part of the command that is known. What is promised to it stays promised: nobody knows
-    what would have become of it, and for what is left to others it is the same as shipped.
+    """The part of the command that is known; a departure asks for nothing new.
+
+    What is promised to it stays promised: nobody knows what would have become of it, and for what
+    is left to others it is the same as shipped.
     """
     first = refused.shorts[0]
     if kind == "shipment":

@@ -36,11 +36,13 @@ class Window:
 
 @dataclass(slots=True)
 class RefusedTally:
-    """`placed` were decided again; of `unplaced` ones the place is not known any more, of those
-    `by_code` nothing is known but how many there were.
+    """`placed` were decided again; `departures` were no new demand: what was promised, or placed to
+    leave at once, was not there to leave. Of `unplaced` ones the place is not known any more, of
+    those `by_code` nothing is known but how many there were.
     """
 
     placed: int = 0
+    departures: int = 0
     unplaced: int = 0
     by_code: Counter[str] = field(default_factory=Counter)
 
@@ -102,7 +104,9 @@ class Walk:
         still: list[Refused] = []
         for refused in self._refused.up_to(until):
             kind = self._fork.place_of(refused) if refused.shorts else None
-            if kind is not None and self.clock is not None:
+            if kind == "departure":
+                self.refused.departures += 1
+            elif kind is not None and self.clock is not None:
                 self.refused.placed += 1
                 position, clock = self.position, self.clock
                 yield self._fork.ask(refused, kind, position=position, occurred_at=clock)

@@ -91,6 +91,7 @@ class WhatIf:
             "redated": self.redated,
             "refused": {
                 "decided_again": self.refused.placed,
+                "departures": self.refused.departures,
                 "place_unknown": self.refused.unplaced,
                 "only_code_known": dict(self.refused.by_code),
             },

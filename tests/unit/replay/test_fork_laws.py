@@ -16,6 +16,7 @@ from domain.refusals import Refusal
 from domain.streams import kind_of
 from replay.fork.fork import Fork, stocks_of
 from replay.fork.policy import AS_IT_WAS, ItemPolicy, Policy
+from replay.fork.rules import TODAY, Rules
 from replay.fork.walk import Walk, Window
 from replay.fork.what_if import WhatIf, what_if
 from tests.builders import minute
@@ -89,9 +90,9 @@ policies = st.builds(
 )
 
 
-def opened() -> MemoryLedger:
+def opened(rules: Rules) -> MemoryLedger:
     """Two items, one of which may be backordered, at two places."""
-    ledger = MemoryLedger()
+    ledger = MemoryLedger(rules=rules)
     for sku, limit in (("A", 0), ("B", 3)):
         ledger.send(type="register_item", sku=sku, name=sku, backorder_limit=limit, safety_stock=2)
     for place in PLACES:
@@ -101,9 +102,11 @@ def opened() -> MemoryLedger:
     return ledger
 
 
-def traded(happenings: list[tuple[dict[str, Any], int, bool]]) -> MemoryLedger:
+def traded(
+    happenings: list[tuple[dict[str, Any], int, bool]], rules: Rules = TODAY
+) -> MemoryLedger:
     """The flag: in one append with the command before."""
-    ledger = opened()
+    ledger = opened(rules)
     made: dict[str, list[dict[str, Any]]] = {"order_id": [], "reservation_id": []}
     for body, minutes_ago, at_once in happenings:
         if at_once:

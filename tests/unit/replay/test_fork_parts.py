@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,10 +65,13 @@ def test_a_refused_answer_names_every_short_stock_but_no_damaged_ones() -> None:
     for sku in ("A", "B"):
         ledger.send(type="register_item", sku=sku, name=sku)
         ledger.send(type="receive_stock", sku=sku, location="WH", quantity=2)
-    lines = [{"line": 7, "sku": "A", "quantity": 3}, {"line": 9, "sku": "B", "quantity": 4}]
+    lines: list[dict[str, Any]] = [
+        {"line": 7, "sku": "A", "quantity": 3},
+        {"line": 9, "sku": "B", "quantity": 4},
+    ]
     placed = [{**line, "location": "WH"} for line in lines]
     ledger.send(type="place_order", order_id="o", lines=placed)
-    shelf = {"sku": "A", "location": "WH"}
+    shelf: dict[str, Any] = {"sku": "A", "location": "WH"}
     ledger.send(type="adjust_stock", **shelf, delta=-1, reason="?", condition="damaged")
     short, damaged = ledger.refusals
     assert short.shorts == (
@@ -82,8 +86,8 @@ def test_a_reservation_that_holds_shorter_gives_its_units_to_the_next_in_time() 
     ledger = MemoryLedger()
     ledger.send(type="register_location", location="WH", name="WH")
     ledger.send(type="register_item", sku="A", name="A")
-    shelf = {"sku": "A", "location": "WH", "quantity": 5}
-    hold = {"type": "reserve_stock", **shelf, "expires_at": minute(500).isoformat()}
+    shelf: dict[str, Any] = {"sku": "A", "location": "WH", "quantity": 5}
+    hold: dict[str, Any] = {"type": "reserve_stock", **shelf, "expires_at": minute(500).isoformat()}
     ledger.send(type="receive_stock", **shelf)
     ledger.send(**hold, reservation_id="r1")
     ledger.clock = minute(200)

@@ -1,0 +1,3 @@
+"""Past decisions that corrected rules would have made otherwise, and commands that make up for
+them.
+"""

@@ -1,0 +1,159 @@
+"""The plan: what would have been decided otherwise, and what to do about it. Nothing is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from replay.compensation.differences import Difference, Differences
+from replay.compensation.proposals import (
+    KEY_PREFIX,
+    ByHand,
+    Proposal,
+    Proposing,
+    Settled,
+)
+from replay.compensation.rules import TODAY, rules
+from replay.fork.fork import Fork, Pasts
+from replay.fork.policy import AS_IT_WAS, Policy
+from replay.fork.recovery import Past
+from replay.fork.refused import Refused
+from replay.fork.walk import Point, Walk, Window
+
+Told = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corrected:
+    """What the past is measured by: rules by their name, and a policy on top of them."""
+
+    rules: str = TODAY
+    policy: Policy = AS_IT_WAS
+
+    def key(self, difference: Difference, number: int) -> str:
+        """The same for the same difference, so that a plan that is made and sent again does nothing
+        twice.
+        """
+        policy = self.policy.as_dict()
+        said = orjson.dumps([self.rules, policy], option=orjson.OPT_SORT_KEYS)
+        digest = sha256(said).hexdigest()[:8]
+        refused = f":{difference.key}" if difference.kind == "promised" else ""
+        named = f"{KEY_PREFIX}{self.rules}-{digest}/{difference.position}{refused}/{number}"
+        return named[:200]
+
+
+@dataclass(slots=True, kw_only=True)
+class Plan:
+    """`proposals` in the order to send them. `carried_on` counts decisions that stay, with another
+    effect on stocks that went another way before.
+    """
+
+    ledger: str
+    corrected: Corrected
+    after_position: int = 0
+    position: int = 0
+    commands: int = 0
+    carried_on: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    proposals: list[Proposal] = field(default_factory=list)
+    by_hand: list[ByHand] = field(default_factory=list)
+    settled: list[Settled] = field(default_factory=list)
+
+    def lines(self) -> Iterable[bytes]:
+        """The proposed commands as JSON lines: the file to be read and approved."""
+        for proposal in self.proposals:
+            yield orjson.dumps(proposal.body, option=orjson.OPT_APPEND_NEWLINE)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "ledger": self.ledger,
+            "rules": self.corrected.rules,
+            "policy": self.corrected.policy.as_dict(),
+            "after_position": self.after_position,
+            "position": self.position,
+            "commands": self.commands,
+            "carried_on": self.carried_on,
+            "differences": [each.as_dict() for each in self.differences],
+            "proposals": [
+                {"position": each.difference.position, "command": each.body}
+                for each in self.proposals
+            ],
+            "by_hand": [
+                {"position": each.difference.position, "key": each.difference.key, "why": each.why}
+                for each in self.by_hand
+            ],
+            "settled": sorted({each.difference.position for each in self.settled}),
+        }
+
+
+def compensation_plan(
+    ledger: str,
+    pasts: Iterable[Past],
+    refused: Iterable[Refused],
+    histories: Pasts,
+    *,
+    corrected: Corrected,
+    now: datetime,
+    start: Point | None = None,
+    told: Told = lambda _: None,
+) -> Plan:
+    """Decide the past behind `start` again under corrected rules, up to its end, and propose.
+
+    Commands that make up for something are no part of the corrected past: they answer to the one
+    that happened. Pure but for what its arguments read. Raises UnknownRulesError.
+    """
+    sent: set[str] = set()
+
+    def makes_up(key: str) -> bool:
+        if key.startswith(KEY_PREFIX):
+            sent.add(key)
+            return True
+        return False
+
+    fork = Fork(
+        ledger,
+        histories,
+        policy=corrected.policy,
+        rules=rules(corrected.rules),
+        every_fact=True,
+        is_left_out=makes_up,
+    )
+    walk = Walk(fork, pasts, refused, Window(start=start))
+    for position in walk.reach_start():
+        told(position)
+    plan = Plan(ledger=ledger, corrected=corrected, after_position=walk.position)
+    differences = Differences()
+    latest = now
+    for step in walk.steps():
+        plan.commands += step.key is not None
+        latest = max(latest, step.recorded_at)
+        differences.note(step)
+        told(walk.position)
+    plan.position, plan.carried_on = walk.position, differences.carried_on
+    plan.differences = differences.found
+    _propose(plan, Proposing(fork.worlds.happened(), ledger, latest, corrected.key, sent))
+    return plan
+
+
+def _propose(plan: Plan, proposing: Proposing) -> None:
+    # What gives units back goes first: others may need them.
+    for difference in sorted(plan.differences, key=_takes):
+        for remedy in proposing.remedies(difference):
+            match remedy:
+                case Proposal():
+                    plan.proposals.append(remedy)
+                case ByHand():
+                    plan.by_hand.append(remedy)
+                case Settled():
+                    plan.settled.append(remedy)
+
+
+def _takes(difference: Difference) -> tuple[int, int]:
+    order = {"not_promised": 0, "other_effect": 1, "not_accepted": 2, "promised": 3}
+    return order[difference.kind], difference.position
