@@ -21,7 +21,10 @@ from migrations.sql_files import MigrationNameError
 from ops.importers.online_retail.rows import FileProblem
 from ops.importers.pace import StalledError
 from ops.stack.errors import StackError
+from projections.versions import VersionStateError
 from replay.building import BuildFailedError
+from replay.cutover import CutoverError
+from replay.gate import NotPromotableError
 from replay.holding import LeaseLostError, ReplayCancelledError
 from replay.planning import PlanError
 from replay.records import (
@@ -30,6 +33,7 @@ from replay.records import (
     ReplayStateError,
     UnknownReplayError,
 )
+from replay.retiring import StillFedError
 
 FAULTS: tuple[type[Exception], ...] = (
     StackError,
@@ -56,6 +60,10 @@ FAULTS: tuple[type[Exception], ...] = (
     BuildFailedError,
     LeaseLostError,
     ReplayCancelledError,
+    CutoverError,
+    NotPromotableError,
+    StillFedError,
+    VersionStateError,
     psycopg.OperationalError,
     KafkaException,
 )

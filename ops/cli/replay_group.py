@@ -2,10 +2,10 @@
 
 import typer
 
-from ops.cli import forking, replaying
+from ops.cli import compensating, forking, replay_cutover, replaying
 
 # Each module adds its commands to the one group.
-PARTS = (replaying, forking)
+PARTS = (replaying, replay_cutover, forking, compensating)
 
 
 def register(app: typer.Typer) -> None:
