@@ -29,15 +29,16 @@ ARCHIVED = ("tenants", "ledgers", "api_keys", "subjects", "events", "command_key
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archived:
-    """A store, the place of its archive, and the key that signs its heads."""
+    """A store, the place of its archive (or its URI), and the key that signs its heads."""
 
     database: Database
     place: Path
     key: HeadKey
+    uri: str = ""
 
     @property
     def target(self) -> Target:
-        return Target.of(str(self.place))
+        return Target.of(self.uri or str(self.place))
 
     def write(self, *, segment_events: int = 4, database: Database | None = None) -> Written:
         dsn = (database or self.database).log

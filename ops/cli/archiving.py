@@ -250,8 +250,10 @@ def _public(path: Path | None) -> Ed25519PublicKey | None:
 def _sentences() -> Iterator[None]:
     """The archive's faults as the command line shows them."""
     from eventlog.log import LogGapError
+    from ops.processes.lifecycle import calm_collector
     from replay.archive.faults import ArchiveError
 
+    calm_collector()
     try:
         yield
     except (ArchiveError, LogGapError) as error:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from eventlog.chain import chain_next, leaf_fields, microseconds, sized
 from eventlog.log import RecordedEvent
 from replay.archive.faults import DamagedError
 from replay.archive.manifest import Span, Tail
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(Struct, frozen=True, gc=False):
     """An event that fits: `fields` are the first nine columns of its row as COPY takes them."""
 
     fields: bytes
@@ -59,7 +60,7 @@ class Walk:
         self.tails[event.ledger] = Tail(
             position=event.ledger_position, chain_hash=computed, tenant=event.tenant
         )
-        return Link(fields=fields, occurred_us=occurred_us, recorded_us=recorded_us)
+        return Link(fields, occurred_us, recorded_us)
 
     def take_spans(self) -> tuple[Span, ...]:
         """What each ledger went through since this was asked last."""
