@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import clickhouse_connect
+import psycopg
 from clickhouse_connect.driver.client import Client
 
 from replay.verify.catalogue import Entry, ShardMark, Streams
@@ -50,6 +51,30 @@ SELECT {", ".join(COLUMNS.values())} FROM {{table:Identifier}}
  WHERE tenant = {{tenant:String}} AND ledger = {{ledger:String}}
    AND position > {{after:UInt64}} AND position <= {{upto:UInt64}} ORDER BY position
 """  # noqa: S608 - the columns are named above
+# Of a ledger with corrections: one of theirs takes the place of every row at its position.
+BESIDE = """ {table:Identifier}
+ WHERE tenant = {tenant:String} AND ledger = {ledger:String}
+   AND position > {after:UInt64} AND position <= {upto:UInt64}
+   AND correction IN {corrections:Array(UInt64)}
+"""
+CORRECTED_PAGE = f"""
+SELECT {", ".join(COLUMNS.values())} FROM (
+       SELECT {", ".join(COLUMNS)} FROM {{table:Identifier}}
+        WHERE tenant = {{tenant:String}} AND ledger = {{ledger:String}}
+          AND position > {{after:UInt64}} AND position <= {{upto:UInt64}}
+          AND position NOT IN (SELECT position FROM {BESIDE.replace("table", "beside")})
+        UNION ALL
+       SELECT {", ".join(COLUMNS)} FROM (
+              SELECT * FROM {BESIDE.replace("table", "beside")}
+               ORDER BY position, correction DESC LIMIT 1 BY position)
+        WHERE NOT is_tombstone)
+ ORDER BY position
+"""  # noqa: S608 - the columns are named above
+# A row has corrections only since there are some.
+CORRECTIONS = """
+SELECT ledger, to_jsonb(told) -> 'corrections' FROM projection_ledgers AS told
+ WHERE projection = %s AND version = %s
+"""
 LEDGERS = """
 SELECT tenant, ledger, min(position) FROM {table:Identifier} GROUP BY tenant, ledger
 """
@@ -58,11 +83,18 @@ SELECT shard, argMax((ledger, position), shard_position), max(shard_position)
   FROM {table:Identifier} GROUP BY shard
 """
 Row = tuple[Any, ...]
+Corrections = Mapping[str, Sequence[int]]
 
 
 def connect(url: str) -> Client:
     """A client whose queries need no session of their own."""
     return clickhouse_connect.get_client(dsn=url, autogenerate_session_id=False)
+
+
+def corrections_of(connection: psycopg.Connection, entry: Entry) -> Corrections:
+    """Which corrections of its rows count, by ledger: those without any are left out."""
+    told = connection.execute(CORRECTIONS, entry.key)
+    return {ledger: numbers for ledger, numbers in told if numbers}
 
 
 def quantity_of(kind: str, data: Data) -> int:
@@ -122,7 +154,10 @@ class Movements:
         positions: Mapping[str, int],
         parked: Streams,
         law: LawResult,
+        *,
+        corrections: Corrections,
     ) -> None:
+        self._corrections = corrections
         self._client = client
         self._table = entry.places["movements"]
         self._positions = positions
@@ -170,8 +205,11 @@ class Movements:
                 "ledger": ledger,
                 "after": after,
                 "upto": min(after + PAGE_POSITIONS, last),
+                "beside": f"{self._table}_corrections",
+                "corrections": self._corrections.get(ledger, ()),
             }
-            yield from zip(*self._client.query(PAGE, values).result_columns, strict=True)
+            page = CORRECTED_PAGE if ledger in self._corrections else PAGE
+            yield from zip(*self._client.query(page, values).result_columns, strict=True)
 
     def _may_lack(self, row: EventRow) -> bool:
         since = self._parked.get((row.ledger, row.stream))

@@ -12,7 +12,7 @@ from clickhouse_connect.driver.client import Client
 from replay.verify import catalogue, clickhouse_model, redis_pages
 from replay.verify.applied_ids import AppliedIds
 from replay.verify.catalogue import Entry, Identity, Marks, ShardMark, Streams
-from replay.verify.clickhouse_model import Movements
+from replay.verify.clickhouse_model import Movements, corrections_of
 from replay.verify.dimensions import Dimension, dimensions
 from replay.verify.ledger import LedgerFold
 from replay.verify.parked_check import check_parked
@@ -139,7 +139,10 @@ class ReadModels:
                     PostgresModel.read(connection, entry, positions, parked, law)
                 )
             elif entry.store == "clickhouse":
-                rows = Movements(clients[entry.key], entry, positions, parked, law)
+                corrections = corrections_of(connection, entry)
+                rows = Movements(
+                    clients[entry.key], entry, positions, parked, law, corrections=corrections
+                )
                 models.movements.append((entry, rows))
         models._availability(connection, marks)
         return models
