@@ -30,6 +30,7 @@ from projections.movements.schema import Table, row_counts, tables
 from projections.postgres import Checkpoints
 from replay.selective.history import History
 from replay.selective.outcome import KeysBusyError, Others, OthersChangedError, Outcome
+from replay.selective.row_sums import in_hex, sums
 from replay.selective.selection import StreamKey
 
 ATTEMPTS_MAX: Final = 100
@@ -42,7 +43,6 @@ OTHERS: Final = """
 FROM {{table:Identifier}} FINAL
  WHERE shard = {{shard:UInt16}} AND concat(ledger, '|', {key}) NOT IN {{keys:Array(String)}}
 """
-SUMS: Final = "SELECT count(), sum(sipHash64({columns})), sum(cityHash64({columns}))"
 Rows = dict[str, tuple[object, ...]]
 """By `ledger|key`."""
 
@@ -72,9 +72,8 @@ class _Dimension:
             return self._by_key(client.query(statement, given).result_rows)
 
     def others(self, client: Client, table: str, shard: int, keys: Sequence[str]) -> Sequence[int]:
-        sums = SUMS.format(columns=", ".join(self.table.columns))
         given = {"table": table, "shard": shard, "keys": list(keys)}
-        statement = sums + OTHERS.format(key=self.key)
+        statement = sums(self.table.columns) + OTHERS.format(key=self.key)
         with clickhouse_outages():
             found: Sequence[int] = client.query(statement, given).result_rows[0]
         return found
@@ -170,7 +169,7 @@ class DimensionKeys:
         insert_block(self._client, scratch, list(expected.values()), "corrected")
         before = dimension.others(self._client, table.name, shard, keys)
         after = dimension.others(self._client, scratch.name, shard, keys)
-        others = Others(keys=after[0], before=_hex(before), after=_hex(after))
+        others = Others(keys=after[0], before=in_hex(before), after=in_hex(after))
         if not others.equal:
             raise OthersChangedError(self._model.name, f"table {table.name}, {others}")
         crash_point("selective.dimensions.before_exchange")
@@ -189,7 +188,3 @@ def _tell(outcome: Outcome, table: Table, found: Rows, expected: Rows) -> None:
             for row in (found.get(key), expected.get(key))
         )
         outcome.compare(ledger, f"{table.place}/{name}", before, after)
-
-
-def _hex(sums: Sequence[int]) -> str:
-    return "".join(f"{part:016x}" for part in sums[1:])

@@ -38,6 +38,7 @@ from projections.stock_facts import STOCK_TYPES
 from replay.selective.dimensions import DimensionKeys
 from replay.selective.history import History
 from replay.selective.outcome import Others, OthersChangedError, Outcome
+from replay.selective.row_sums import in_hex, sums
 from replay.selective.selection import SelectionError, StreamKey
 
 TECHNIQUE: Final = (
@@ -64,7 +65,7 @@ LOCATIONS: Final = f"""
 SELECT DISTINCT location FROM {PLAIN} WHERE {OF_LEDGER} AND sku = {{sku:String}}
 """  # noqa: S608 - constants
 SUMS: Final = f"""
-SELECT count(), sum(sipHash64({", ".join(MOVEMENTS)})), sum(cityHash64({", ".join(MOVEMENTS)}))
+{sums(MOVEMENTS)}
   FROM {PLAIN}
  WHERE {OF_LEDGER} AND position NOT IN (
        SELECT position FROM {{beside:Identifier}}
@@ -230,7 +231,7 @@ class ClickHouseKeys:
         later = LedgerStanding(position=standing.position, shown=[*standing.shown, number])
         (before,) = self._query(SUMS, ledger, standing, values)
         (after,) = self._query(SUMS, ledger, later, values)
-        return Others(keys=after[0], before=_hex(before), after=_hex(after))
+        return Others(keys=after[0], before=in_hex(before), after=in_hex(after))
 
     def _begun(self) -> int:
         """This run's number, taken when there is something to correct."""
@@ -304,7 +305,3 @@ def _cells(row: Row, rows: int) -> dict[str, Any]:
 def _number(value: object) -> int:
     assert isinstance(value, int)
     return value
-
-
-def _hex(sums: Sequence[int]) -> str:
-    return "".join(f"{part:016x}" for part in sums[1:])
