@@ -5,13 +5,14 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from bench import append_path, cold_stream, full_import, log_path
+from bench import append_path, cold_stream, full_import, log_path, replay
 from bench.figures import Figure, write
 
 MEASUREMENTS = {
     "append_path": append_path.measure,
     "log_path": log_path.measure,
     "cold_stream": cold_stream.measure,
+    "replay": replay.measure,
     "full_import": full_import.measure,
 }
 LOG_WIDTH = 140

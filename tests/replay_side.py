@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from uuid import UUID
 
 import clickhouse_connect
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from eventlog.postgres.positions import shard_positions
 from ops.processes.projector import redis_client
@@ -40,6 +41,7 @@ class World:
     log: Journal
     around: Replaying
     clients: Clients
+    slow: list[str] = field(default_factory=list)
 
     def plan(self, *projections: str, edition: str = CURRENT, anyway: bool = True) -> UUID:
         request = Request(projections=projections or ALL, edition=edition, anyway=anyway)
@@ -56,19 +58,20 @@ class World:
         range_events: int | None = 100,
     ) -> list[Progress]:
         told: list[Progress] = []
-        build(
-            self.log.pool,
-            self.log.reader,
-            replay_id,
-            make=self.around.make,
-            owner=self.around.owner,
-            stop=stop or Event(),
-            budget=budget or Budget(),
-            observe=told.append,
-            bulk=None
-            if range_events is None
-            else replace(self.around.bulk(), range_events=range_events),
-        )
+        bulk = self.around.bulk()
+        with capture_logs() as logs:
+            build(
+                self.log.pool,
+                self.log.reader,
+                replay_id,
+                make=self.around.make,
+                owner=self.around.owner,
+                stop=stop or Event(),
+                budget=budget or Budget(),
+                observe=told.append,
+                bulk=replace(bulk, range_events=range_events) if range_events else None,
+            )
+        self.slow = [each["reason"] for each in logs if each["event"] == "range folded slowly"]
         return told
 
     def replay(self, replay_id: UUID) -> Replay:

@@ -43,6 +43,7 @@ def test_a_version_of_every_read_model_is_built_beside_the_active_one(
     replay_id = stores.plan()
     assert stores.replay(replay_id).state == "planned"
     told = stores.run(replay_id, range_events=range_events)
+    assert stores.slow == []
     found = stores.replay(replay_id)
     assert (found.state, found.error, found.owner) == ("following", None, None)
     for projection in ALL:
