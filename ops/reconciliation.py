@@ -15,6 +15,7 @@ from eventlog.postgres.connections import Pool, open_log_pool
 from eventlog.postgres.identity import store_identity
 from eventlog.postgres.positions import shard_positions
 from eventlog.postgres.reader import PostgresReader
+from ops.processes.lifecycle import calm_collector
 from ops.settings import Settings
 from ops.stack.errors import StackError
 from ops.stores import Stores
@@ -104,6 +105,7 @@ def _sides(stores: Stores) -> Iterator[tuple[KafkaAndStore, Topic, Pool]]:
     pool = open_log_pool(stores.log_dsn, size=POOL_CONNECTIONS, name="backstock-reconcile")
     try:
         identity = store_identity(pool)
+        calm_collector()
         topic = events_topic(stores.settings.kafka_prefix, identity.shards)
         sides = KafkaAndStore(
             bootstrap=stores.kafka_bootstrap,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from struct import Struct
 from typing import NamedTuple, cast
 
 from confluent_kafka import Message
+from msgspec.msgpack import Encoder
 
 from eventlog.kafka.records import HEADERS, encode
 from eventlog.log import RecordedEvent
@@ -19,8 +19,7 @@ POSITION_HEADER = "ce_shardposition"
 POSITION_MAX = 2**62
 SHOWN_CHARACTERS_MAX = 200
 _POSITION_AT = HEADERS.index(POSITION_HEADER)
-_TIMESTAMP = Struct(">q").pack
-_SIZE = Struct(">I").pack
+_packed = Encoder().encode
 
 
 class Parts(NamedTuple):
@@ -75,14 +74,8 @@ def position_of(parts: Parts) -> int:
 
 
 def record_hash(parts: Parts) -> bytes:
-    """SHA-256 over the parts, each behind its length."""
-    chunks = [_TIMESTAMP(parts.timestamp)]
-    for part in (parts.key, parts.value):
-        chunks += (_SIZE(len(part)), part)
-    for name, told in parts.headers:
-        raw = name.encode()
-        chunks += (_SIZE(len(raw)), raw, _SIZE(len(told)), told)
-    return sha256(b"".join(chunks)).digest()
+    """SHA-256 over the parts as MessagePack, in which each stands behind its length."""
+    return sha256(_packed(parts)).digest()
 
 
 def range_hash(records: Iterable[Parts]) -> bytes:

@@ -142,3 +142,26 @@ def test_wrong_sums_in_clickhouse_are_found_and_named(store: WholeStore) -> None
             (wrong,) = sampler(store).round().wrong
         assert (wrong.read_model, wrong.stream) == ("movements v1", f"stock-{LAMP}@hall")
         assert "sums at position" in wrong.where
+
+
+def test_a_corrected_row_counts_in_place_of_the_wrong_one(store: WholeStore) -> None:
+    store.catch_up()
+    lamp = f"sku = '{LAMP}' AND location = 'hall' AND ledger = '{LEDGER}'"
+    first = f"{lamp} AND position = (SELECT min(position) FROM movements_v1 WHERE {lamp})"
+    with table_restored(store, "movements_v1") as rows:
+        rows.command(
+            "INSERT INTO movements_v1_corrections"
+            f" SELECT *, 7 AS correction, false AS is_tombstone FROM movements_v1 WHERE {first}"
+        )
+        rows.command("CREATE TABLE wrong AS movements_v1")
+        changed = f"on_hand_delta + if({first}, 1, 0) AS on_hand_delta"
+        rows.command(f"INSERT INTO wrong SELECT * REPLACE ({changed}) FROM movements_v1")
+        rows.command("EXCHANGE TABLES wrong AND movements_v1")
+        rows.command("DROP TABLE wrong SYNC")
+        (wrong,) = sampler(store).round().wrong
+        assert wrong.stream == f"stock-{LAMP}@hall"
+        store.plant(
+            "UPDATE projection_ledgers SET corrections = '{7}'"
+            f" WHERE projection = 'movements' AND ledger = '{LEDGER}'"
+        )
+        explained(sampler(store).round())

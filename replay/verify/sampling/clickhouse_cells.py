@@ -15,18 +15,34 @@ from clickhouse_connect.driver.client import Client
 
 from replay.verify import catalogue
 from replay.verify.catalogue import Entry
+from replay.verify.clickhouse_model import corrections_of
 from replay.verify.sampling.picking import Picked
 from replay.verify.sampling.results import ModelTally
 from replay.verify.sampling.stream_fold import StreamFolds, StreamTooLongError
 
-SUMS = """
+PLAIN = "{table:Identifier}"
+OF_LEDGER = "tenant = {tenant:String} AND ledger = {ledger:String} AND position <= {upto:UInt64}"
+SUMS = f"""
 SELECT sku, location, count(), uniqExact(event_id), sum(on_hand_delta), sum(reserved_delta),
        sum(committed_delta), sum(held_delta), max(position)
-  FROM {table:Identifier}
- WHERE tenant = {tenant:String} AND ledger = {ledger:String} AND position <= {upto:UInt64}
-   AND (sku, location) IN {cells:Array(Tuple(String, String))}
+  FROM {PLAIN}
+ WHERE {OF_LEDGER} AND (sku, location) IN {{cells:Array(Tuple(String, String))}}
  GROUP BY sku, location
-"""
+"""  # noqa: S608 - put together from constants
+# Of a ledger with corrections: one of theirs takes the place of every row at its position.
+BESIDE = f"{{beside:Identifier}} WHERE {OF_LEDGER} AND correction IN {{corrections:Array(UInt64)}}"
+FIGURES = (
+    "tenant, ledger, position, event_id, sku, location, on_hand_delta, reserved_delta,"
+    " committed_delta, held_delta"
+)
+CORRECTED = f"""(
+    SELECT {FIGURES} FROM {PLAIN}
+     WHERE {OF_LEDGER} AND position NOT IN (SELECT position FROM {BESIDE})
+     UNION ALL
+    SELECT {FIGURES} FROM (
+           SELECT * FROM {BESIDE} ORDER BY position, correction DESC LIMIT 1 BY position)
+     WHERE NOT is_tombstone
+)"""  # noqa: S608 - put together from constants
 
 
 class Sums(NamedTuple):
@@ -113,7 +129,7 @@ class ClickHouseCells:
     def _sums(
         self, ledger: str, picked: Collection[Picked], position: int
     ) -> Mapping[Picked, Sums]:
-        values = {
+        values: dict[str, object] = {
             "table": self.entry.places["movements"],
             "tenant": ledger.partition("/")[0],
             "ledger": ledger,
@@ -122,7 +138,11 @@ class ClickHouseCells:
         }
         if not picked:
             return {}
-        rows = self.client.query(SUMS, values).result_rows
+        query = SUMS
+        if shown := corrections_of(self.connection, self.entry).get(ledger):
+            query = SUMS.replace(PLAIN, CORRECTED)
+            values |= {"beside": f"{values['table']}_corrections", "corrections": list(shown)}
+        rows = self.client.query(query, values).result_rows
         return {
             Picked(ledger, f"stock-{sku}@{location}"): Sums(*sums) for sku, location, *sums in rows
         }
