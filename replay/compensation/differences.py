@@ -13,15 +13,14 @@ from commands import order_messages as order_say
 from commands.message import Message
 from domain.events import (
     ReservationExpired,
-    ShortfallStated,
     StockAdjusted,
     StockCounted,
     StockReceived,
     StockReturned,
 )
-from domain.quantities import deltas
 from domain.refusals import Refusal
 from domain.values import Fact
+from replay.fork.effects import Effects, effects_of
 from replay.fork.fork import FACTS, Step
 
 FOLLOWED_SHOWN_MAX = 20
@@ -29,20 +28,6 @@ Kind = Literal["not_promised", "not_accepted", "promised", "other_effect"]
 Reference = tuple[str, ...]
 FACT_EVENTS = (StockReceived, StockAdjusted, StockCounted, StockReturned)
 PROMISING = (say.ReserveStock, say.ShipStock, order_say.PlaceOrder, order_say.AllocateOrder)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
-    """Units by which a command moves one stock: what a compensation can make up for."""
-
-    on_hand: int = 0
-    held: int = 0
-    reserved: int = 0
-    committed: int = 0
-
-
-Effects = Mapping[str, Effect]  # by stock stream
-NO_EFFECT = Effect()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -148,27 +133,6 @@ def reference_of(message: Message | None) -> Reference | None:
         return ("reservation", sku, location, reservation_id)
     order_id = getattr(message, "order_id", None)
     return None if order_id is None else ("order", order_id)
-
-
-def effects_of(facts: Iterable[Fact]) -> Effects:
-    """What the facts move, by stock; a stock that nothing moves is left out.
-
-    Not what was due and expired on the way: that was nobody's any more.
-    """
-    found: dict[str, Effect] = {}
-    for fact in facts:
-        if isinstance(fact.event, ShortfallStated | ReservationExpired):
-            continue
-        moved = deltas(fact.event)
-        before = found.get(fact.stream, NO_EFFECT)
-        after = Effect(
-            on_hand=before.on_hand + moved.on_hand,
-            held=before.held + moved.held,
-            reserved=before.reserved + moved.reserved,
-            committed=before.committed + moved.committed,
-        )
-        found[fact.stream] = after
-    return {stream: effect for stream, effect in found.items() if effect != NO_EFFECT}
 
 
 def _effects(step: Step, facts: Iterable[Fact]) -> Effects:

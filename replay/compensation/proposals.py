@@ -19,7 +19,8 @@ from commands.view import CommandView
 from domain.refusals import Refusal, ReservationNotDue
 from domain.streams import sku_and_location
 from domain.values import Occasion
-from replay.compensation.differences import NO_EFFECT, Difference
+from replay.compensation.differences import Difference
+from replay.fork.effects import NO_EFFECT
 from replay.fork.rules import TODAY
 
 KEY_PREFIX = "compensate/"

@@ -11,6 +11,7 @@ from typing import Any
 from domain.events import ItemDescribed, ItemDiscontinued, ItemRegistered
 from domain.refusals import Refusal
 from domain.values import Facts
+from replay.fork.effects import effects_of
 from replay.fork.fork import Fork, Pasts, Step, stocks_of
 from replay.fork.measures import Measures, Tally
 from replay.fork.policy import Policy
@@ -40,8 +41,8 @@ class Example:
 class WhatIf:
     """`skus` are those where anything was counted: what happened, and what the fork came to.
 
-    `other` counts commands that were decided otherwise, as "accepted -> insufficient_stock";
-    one that was accepted both times with other facts is "accepted -> accepted".
+    `differing` counts commands with any other fact than then, `other` those that came to something
+    else: "accepted -> insufficient_stock", or "accepted -> accepted" when they moved other units.
     """
 
     ledger: str
@@ -51,6 +52,7 @@ class WhatIf:
     began_at: datetime | None = None
     ended_at: datetime | None = None
     commands: int = 0
+    differing: int = 0
     redated: int = 0
     other: Counter[str] = field(default_factory=Counter)
     examples: list[Example] = field(default_factory=list)
@@ -60,7 +62,7 @@ class WhatIf:
     @property
     def is_as_it_happened(self) -> bool:
         """Whether the fork comes to exactly the same."""
-        return not self.other and all(then == now for then, now in self.skus.values())
+        return not self.differing and all(then == now for then, now in self.skus.values())
 
     @property
     def happened(self) -> Tally:
@@ -86,6 +88,7 @@ class WhatIf:
             "ended_at": None if self.ended_at is None else self.ended_at.isoformat(),
             "commands": self.commands,
             "as_it_happened": self.is_as_it_happened,
+            "differing": self.differing,
             "decided_otherwise": dict(self.other.most_common()),
             "examples": [each.as_dict() for each in self.examples],
             "redated": self.redated,
@@ -200,9 +203,10 @@ def _rounded(rate: float | None) -> float | None:
 def _note(result: WhatIf, step: Step) -> None:
     result.commands += step.key is not None
     result.redated += step.redated
+    result.differing += bool(step.differing)
     then = "accepted" if step.happened else "refused" if step.key is not None else "nothing"
     now = step.decided.code if isinstance(step.decided, Refusal) else "accepted"
-    if (not step.differing) if step.happened else (now != "accepted"):
+    if not step.differing or (then == now and effects_of(step.happened) == effects_of(step.facts)):
         return
     result.other[f"{then} -> {now}"] += 1
     if len(result.examples) < EXAMPLES_MAX:

@@ -73,7 +73,7 @@ async def test_units_refused_for_want_of_stock_are_promised_where_backorders_are
         await side.send(key="r1", reservation_id="r1", quantity=8, **RESERVE)
         await side.send(key="r2", reservation_id="r2", quantity=5, **RESERVE)
         result = forked(postgres_database, Policy(backorder_limit=3))
-    assert result.other == {"refused -> accepted": 1, "accepted -> accepted": 1}
+    assert result.other == {"refused -> accepted": 1}
     then, now = result.skus[SKU]
     assert (then.asked, then.promised, now.asked, now.promised) == (13, 8, 13, 13)
     assert (then.beyond_on_hand, now.beyond_on_hand, now.oversold) == (0, 3, 0)
