@@ -21,6 +21,7 @@ from migrations.sql_files import MigrationNameError
 from ops.importers.online_retail.rows import FileProblem
 from ops.importers.pace import StalledError
 from ops.stack.errors import StackError
+from projections.editions import UnknownEditionError
 from projections.versions import VersionStateError
 from replay.building import BuildFailedError
 from replay.cutover import CutoverError
@@ -34,6 +35,7 @@ from replay.records import (
     UnknownReplayError,
 )
 from replay.retiring import StillFedError
+from replay.selective.selection import SelectiveError
 
 FAULTS: tuple[type[Exception], ...] = (
     StackError,
@@ -52,7 +54,9 @@ FAULTS: tuple[type[Exception], ...] = (
     HeadKeyError,
     TopicMismatchError,
     EpochMismatchError,
+    UnknownEditionError,
     PlanError,
+    SelectiveError,
     OverlappingReplayError,
     ReplayBusyError,
     ReplayStateError,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from replay.selective.selection import StreamKey
+from replay.selective.selection import SelectiveError, StreamKey
 
 CHANGES_SHOWN_MAX: Final = 1_000
 CELLS_SHOWN_MAX: Final = 10_000
@@ -17,7 +17,7 @@ Cells = Mapping[str, Any]
 """What a key shows: column or field -> value, as JSON has it."""
 
 
-class OthersChangedError(Exception):
+class OthersChangedError(SelectiveError):
     """Keys that were not selected are not what they were. In PostgreSQL nothing was changed."""
 
     def __init__(self, projection: str, what: str) -> None:
@@ -25,7 +25,7 @@ class OthersChangedError(Exception):
         self.projection = projection
 
 
-class KeysBusyError(Exception):
+class KeysBusyError(SelectiveError):
     """The shard was not to be had in time; the keys of this chunk are as they were."""
 
     def __init__(self, projection: str, shard: int, why: str) -> None:

@@ -72,11 +72,15 @@ Observe = Callable[[str, int, int], None]
 """What is done, how much of it, of how much."""
 
 
-class SelectionError(Exception):
+class SelectiveError(Exception):
+    """A selective replay that was refused; its words say what to do."""
+
+
+class SelectionError(SelectiveError):
     """A selection that says nothing, or nothing that there is. Nothing was changed."""
 
 
-class TooManyStreamsError(Exception):
+class TooManyStreamsError(SelectiveError):
     def __init__(self, found: int) -> None:
         super().__init__(
             f"more than {STREAMS_MAX:,} streams are selected ({found:,} so far): rebuild the read"

@@ -1,0 +1,235 @@
+"""`backstock replay key`: single keys of the live read models folded anew, and parked streams."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+
+from ops.cli.output import print_json
+from ops.cli.stack import AsJson, Data, directory_of
+from ops.settings import Settings
+from ops.stores import Stores
+
+if TYPE_CHECKING:
+    from ops.replaying import Replaying
+    from replay.selective.selection import Selection
+
+CHANGES_PRINTED_MAX = 50
+
+
+def register(group: typer.Typer) -> None:
+    """Add the command."""
+    group.command()(key)
+
+
+def key(
+    *,
+    sku: Annotated[str | None, typer.Option(help="A SKU, wherever it is stocked.")] = None,
+    location: Annotated[str | None, typer.Option(help="With --sku: at this location only.")] = None,
+    order: Annotated[str | None, typer.Option(help="An order and the stocks it moved.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Everything of a tenant.")] = None,
+    ledger: Annotated[str | None, typer.Option(help="Of this ledger, such as acme/main.")] = None,
+    recorded_from: Annotated[
+        str | None, typer.Option("--from", help="What was recorded from this instant on.")
+    ] = None,
+    recorded_until: Annotated[
+        str | None, typer.Option("--until", help="What was recorded before this instant.")
+    ] = None,
+    type_name: Annotated[
+        str | None, typer.Option("--type", help="What an event of this type speaks of.")
+    ] = None,
+    projection: Annotated[
+        list[str] | None, typer.Option("--projection", help="In this read model only. Repeatable.")
+    ] = None,
+    parked: Annotated[bool, typer.Option("--parked", help="The parked streams, in order.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change; change nothing.")
+    ] = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fold single keys of the live read models anew from their whole streams, and put them right.
+
+    What is given together must all be true of an event; the streams of such events are replayed.
+    Every cell that changes is told, old and new, with digests that prove that no other key did.
+    With --parked, streams whose handler is mended are replayed through their own projection. Exits
+    with 1 when a stream could not be replayed; it is as it was.
+
+    For example:
+
+        backstock replay key --sku MUG --location hub --dry-run
+
+        backstock replay key --type stock.returned.v1 --from 2026-03-01T00:00:00Z --json
+
+        backstock replay key --parked --projection orders
+    """
+    from replay.selective.selection import Selection, SelectionError
+
+    selection = Selection(
+        sku=sku,
+        location=location,
+        order_id=order,
+        tenant=tenant,
+        ledger=ledger,
+        recorded_from=_instant("--from", recorded_from),
+        recorded_until=_instant("--until", recorded_until),
+        type_name=type_name,
+    )
+    if parked and (selection != Selection() or dry_run):
+        raise SelectionError("--parked replays what is parked: give --projection beside it, if any")
+    if not parked:
+        selection.check()
+    with _replaying(data) as around:
+        started = time.monotonic()
+        if parked:
+            found = _retry(around, projection or ())
+        else:
+            found = _correct(around, selection, projection or (), dry_run=dry_run)
+        found["seconds"] = round(time.monotonic() - started, 3)
+    if as_json:
+        print_json(found)
+    elif parked:
+        _print_parked(found)
+    else:
+        _print(found)
+    if not found["complete"]:
+        raise typer.Exit(1)
+
+
+def _correct(
+    around: "Replaying",
+    selection: "Selection",
+    projections: "list[str] | tuple[()]",
+    *,
+    dry_run: bool,
+) -> dict[str, Any]:
+    import clickhouse_connect
+
+    from ops.processes.projector import redis_client
+    from replay.selective.run import Surroundings, replay_keys
+
+    with (
+        closing(redis_client(around.stores)) as keys,
+        closing(clickhouse_connect.get_client(dsn=around.stores.clickhouse_url)) as rows,
+        _progress() as told,
+    ):
+        surroundings = Surroundings(
+            pool=around.pool,
+            reader=around.reader,
+            redis=keys,
+            clickhouse=rows,
+            store_id=around.identity.store_id,
+            epoch=around.identity.epoch,
+        )
+        done = replay_keys(
+            surroundings, selection, projections=projections, dry_run=dry_run, observe=told
+        )
+    return {"dry_run": dry_run, **done.as_dict()}
+
+
+def _retry(around: "Replaying", projections: "list[str] | tuple[()]") -> dict[str, Any]:
+    from replay.selective.parked import Retrying
+
+    retrying = Retrying(
+        pool=around.pool,
+        reader=around.reader,
+        make=around.make,
+        epoch=around.identity.epoch,
+        shards=around.identity.shards,
+        owner=f"parked#{around.owner}",
+    )
+    found = retrying.replay(projections)
+    return {
+        "complete": not any(each.still_parked for each in found),
+        "projections": {each.projection: each.as_dict() for each in found},
+    }
+
+
+@contextmanager
+def _replaying(data: Data) -> "Iterator[Replaying]":
+    from ops.replaying import replaying
+
+    with replaying(Stores.of(Settings(data=directory_of(data).root))) as around:
+        yield around
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    console = Console(stderr=True)
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        tasks = {"looking for streams": bar.add_task("looking for streams", total=None)}
+
+        def told(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=total)
+            bar.update(tasks[stage], completed=done, total=total)
+
+        yield told
+
+
+def _instant(option: str, text: str | None) -> datetime | None:
+    from replay.selective.selection import SelectionError
+
+    try:
+        return None if text is None else datetime.fromisoformat(text)
+    except ValueError as error:
+        wanted = "write it as 2026-03-01T00:00:00Z"
+        raise SelectionError(f"{option}: {text!r} is no instant; {wanted}") from error
+
+
+def _print(found: dict[str, Any]) -> None:
+    console = Console()
+    what = "would change" if found["dry_run"] else "changed"
+    table = Table("read model", "keys", what, "cells", "others", box=None, header_style="bold")
+    for name, each in found["projections"].items():
+        others = each["others"]
+        proof = f"{others['keys']:,} equal" if others["equal"] else "DIFFER"
+        cells = f"{each['changed_cells']:,}"
+        table.add_row(name, f"{each['keys']:,}", f"{each['changed_keys']:,}", cells, proof)
+    console.print(table)
+    changes = [
+        (name, change) for name, each in found["projections"].items() for change in each["changes"]
+    ]
+    for name, change in changes[:CHANGES_PRINTED_MAX]:
+        for cell, value in change["cells"].items():
+            text = f"{name} {change['ledger']} {change['key']} {cell}:"
+            text += f" {value['old']} -> {value['new']}"
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
+    if len(changes) > CHANGES_PRINTED_MAX:
+        left = len(changes) - CHANGES_PRINTED_MAX
+        console.print(f"and {left:,} more keys: see --json", highlight=False)
+    for name, each in found["projections"].items():
+        for kind in ("parked", "refused"):
+            for stream in each[kind]:
+                reason = stream.get("error", "parked: --parked replays it")
+                text = f"{name} {stream['ledger']} {stream['stream']}: let be, {reason}"
+                console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{found['streams']:,} streams, {found['events']:,} events", highlight=False)
+
+
+def _print_parked(found: dict[str, Any]) -> None:
+    console = Console()
+    for name, each in found["projections"].items():
+        for stream in each["replayed"]:
+            console.print(f"{name} {stream['ledger']} {stream['stream']}: replayed", markup=False)
+        for stream in each["still_parked"]:
+            why = "its projector has not come to it" if stream["waiting"] else stream["error"]
+            text = f"{name} {stream['ledger']} {stream['stream']}: still parked, {why}"
+            console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    if not any(each["replayed"] or each["still_parked"] for each in found["projections"].values()):
+        console.print("nothing is parked")
