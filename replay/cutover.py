@@ -19,7 +19,6 @@ from psycopg import Connection, errors
 from eventlog.crash_points import crash_point
 from eventlog.log import LogUnavailableError
 from eventlog.postgres.connections import Pool, borrowed
-from projections.catalogue import versions
 from replay import records
 from replay.gate import Acceptance, NotPromotableError, check_gate, surprises_of
 from replay.records import Replay, ReplayStateError
@@ -32,6 +31,7 @@ from replay.switching import (
     Switched,
     attempt,
     lag,
+    models_of,
 )
 
 Direction = Literal["promoted", "rolled_back"]
@@ -39,9 +39,10 @@ Direction = Literal["promoted", "rolled_back"]
 CAREFUL_SECONDS: Final = 10.0
 # More than the half second for which a process answers from memory (api.read_side).
 FORGET_SECONDS: Final = 1.0
-# An attempt and its pause, five times over, fit into the careful time.
+# An attempt and the wait for its moment, five times over, fit into the careful time.
 ATTEMPTS_MAX: Final = 5
-PAUSE_SECONDS: Final = 0.3
+MOMENT_SECONDS_MAX: Final = 0.3
+MOMENT_POLL_SECONDS: Final = 0.01
 ROUNDS_MAX: Final = 3
 # Further behind than this, a version would not catch up while the other one stands still.
 BEHIND_MAX: Final = 5_000
@@ -193,6 +194,7 @@ class _Step:
         for _ in range(ROUNDS_MAX):
             generation = self._be_careful()
             for _ in range(ATTEMPTS_MAX):
+                self._await_moment(switch)
                 try:
                     return self._try(switch, generation)
                 except CarefulTimeOverError:
@@ -204,7 +206,6 @@ class _Step:
                     why = str(error).strip()
                 except psycopg.OperationalError as error:
                     raise LogUnavailableError(str(error).strip()) from error
-                self.sleep(PAUSE_SECONDS)
         raise CutoverError(self.replay_id, why)
 
     def _check(self, connection: Connection[Any], found: Replay) -> None:
@@ -218,16 +219,23 @@ class _Step:
         """Wait, without holding anybody up, until an attempt may succeed."""
         until = self.clock() + CLOSE_SECONDS_MAX
         with borrowed(self.pool) as connection:
-            outgoing, incoming = (
-                [versions(connection, name)[version] for name, version in sorted(side.items())]
-                for side in (switch.outgoing, switch.incoming)
-            )
-            while (behind := lag(connection, outgoing, incoming, self.positions)) is not None:
+            sides = models_of(connection, switch)
+            while (behind := lag(connection, *sides, self.positions)) is not None:
                 if behind.behind <= BEHIND_MAX:
                     return
                 if self.clock() > until:
                     raise NotPromotableError(self.replay_id, [str(behind)])
                 self.sleep(CLOSE_POLL_SECONDS)
+
+    def _await_moment(self, switch: Switch) -> None:
+        """When nothing lies between the versions just now, the projectors wait the shortest."""
+        until = self.clock() + MOMENT_SECONDS_MAX
+        with borrowed(self.pool) as connection:
+            sides = models_of(connection, switch)
+            while self.clock() < until:
+                if lag(connection, *sides, self.positions) is None:
+                    return
+                self.sleep(MOMENT_POLL_SECONDS)
 
     def _be_careful(self) -> int:
         """Have every process ask where the versions stand, each time; the generation since then."""

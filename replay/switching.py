@@ -148,9 +148,16 @@ def lock(
     for bound in BOUNDS:
         connection.execute(bound)
     connection.execute(LOCK_VERSIONS, (names,))
-    outgoing, incoming = (_models(connection, side) for side in (switch.outgoing, switch.incoming))
+    outgoing, incoming = models_of(connection, switch)
     connection.execute(LOCK_CHECKPOINTS, _pairs(outgoing))
     return outgoing, incoming
+
+
+def models_of(
+    connection: Connection[TupleRow], switch: Switch
+) -> tuple[Sequence[ReadModel], Sequence[ReadModel]]:
+    """The outgoing and incoming models, each by name, as the catalogue has them."""
+    return _models(connection, switch.outgoing), _models(connection, switch.incoming)
 
 
 def lag(

@@ -139,9 +139,11 @@ def receipt(
 def _chosen(
     data: Data, replay_id: UUID | None, projections: list[str] | None
 ) -> "Iterator[tuple[Replaying, UUID]]":
+    from ops.processes.lifecycle import log_to_stderr
     from ops.replaying import replaying
     from replay.showing import find
 
+    log_to_stderr()
     with replaying(Stores.of(Settings(data=directory_of(data).root))) as around:
         with around.pool.connection() as connection:
             found = find(connection, replay_id, projections or ()).replay_id

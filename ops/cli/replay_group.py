@@ -2,10 +2,26 @@
 
 import typer
 
-from ops.cli import compensating, forking, replay_cutover, replay_selective, replaying
+from ops.cli import (
+    compensating,
+    forking,
+    replay_cutover,
+    replay_diff,
+    replay_drill,
+    replay_selective,
+    replaying,
+)
 
 # Each module adds its commands to the one group.
-PARTS = (replaying, replay_selective, replay_cutover, forking, compensating)
+PARTS = (
+    replaying,
+    replay_selective,
+    replay_diff,
+    replay_cutover,
+    replay_drill,
+    forking,
+    compensating,
+)
 
 
 def register(app: typer.Typer) -> None:
