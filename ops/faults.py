@@ -25,6 +25,8 @@ from projections.editions import UnknownEditionError
 from projections.versions import VersionStateError
 from replay.building import BuildFailedError
 from replay.cutover import CutoverError
+from replay.diff.expectations import ExpectationError
+from replay.diff.sides import VersionsApartError
 from replay.gate import NotPromotableError
 from replay.holding import LeaseLostError, ReplayCancelledError
 from replay.planning import PlanError
@@ -64,6 +66,8 @@ FAULTS: tuple[type[Exception], ...] = (
     BuildFailedError,
     LeaseLostError,
     ReplayCancelledError,
+    ExpectationError,
+    VersionsApartError,
     CutoverError,
     NotPromotableError,
     StillFedError,

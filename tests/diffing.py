@@ -194,7 +194,10 @@ def redis_pairing(
 def clickhouse_pairing(
     log_dsn: str, clickhouse_url: str, edition: str = RETURNS_TWICE
 ) -> Iterator[Pairing]:
-    client = clickhouse_connect.get_client(dsn=clickhouse_url, tz_mode="aware")
+    # Without a session, so that several threads may ask at once.
+    client = clickhouse_connect.get_client(
+        dsn=clickhouse_url, tz_mode="aware", autogenerate_session_id=False
+    )
     with journal(log_dsn) as log, closing(client):
         ensure(log.pool, redis_prefix="unused")
         yield Pairing(

@@ -9,8 +9,7 @@ from typing import Final
 
 from eventlog.log import LogReader
 from eventlog.postgres.connections import Pool, borrowed
-from replay.diff.cells import SETTINGS
-from replay.diff.explaining import Explainer, explain_all
+from replay.diff.explaining import Explainer, explain_all, explain_apart
 from replay.diff.redis_pages import PAGE_KEYS, Page, ShardPages, Sku
 from replay.diff.sides import (
     ROUND_PAUSE_SECONDS,
@@ -73,15 +72,21 @@ class AvailabilityComparison:
             pending = left
             if pending:
                 self._sleep(ROUND_PAUSE_SECONDS)
-        for sku in pending:
-            self._tally.unsettled(SETTINGS.key(*sku))
+        for first in range(0, len(pending), PAGE_KEYS):
+            self._page(pages, pending[first : first + PAGE_KEYS], is_last=True)
 
-    def _page(self, pages: ShardPages, skus: Sequence[Sku]) -> Sequence[Sku]:
-        """Compare those of the SKUs that are settled; the others."""
+    def _page(
+        self, pages: ShardPages, skus: Sequence[Sku], *, is_last: bool = False
+    ) -> Sequence[Sku]:
+        """Compare those of the SKUs that are settled; the others, which are held against the log
+        when they are read for the last time.
+        """
         kept_back = self._parked()
-        page = pages.page(skus)
+        page = pages.page(skus, is_last=is_last)
         self._count(page)
         explain_all(self._explainer, self._tally, page.pairs, kept_back)
+        if is_last:
+            explain_apart(self._explainer, self._tally, page.apart, kept_back)
         return page.unsettled
 
     def _count(self, page: Page) -> None:

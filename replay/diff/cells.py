@@ -66,6 +66,16 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Apart:
+    """One key in both versions, each as it stood at its own position of the shard."""
+
+    key: Key
+    positions: tuple[int, int]
+    older: Cells | None
+    newer: Cells | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventName:
     """Where an event is found."""
 

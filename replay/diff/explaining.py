@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby, islice
 from typing import Any, Final
@@ -14,7 +15,7 @@ from eventlog.log import RecordedEvent
 from eventlog.postgres.connections import Pool, borrowed
 from eventlog.postgres.rows import SELECT_EVENTS, recorded_event
 from eventlog.projection import PoisonEventError
-from replay.diff.cells import MISSING, NO_EVENT, ROW, THERE, Cause, Cells, Finding, Pair
+from replay.diff.cells import MISSING, NO_EVENT, ROW, THERE, Apart, Cause, Cells, Finding, Pair
 from replay.diff.evidence import Evidence, Weigher, changed_types, explains
 from replay.diff.expectations import Expectation
 from replay.diff.folds import FOLDS, Rules
@@ -72,6 +73,27 @@ class Explainer:
         for number, pair in enumerate(flowing):
             yield from self._explain(pair, weighed.get(number, {}), parked)
 
+    def explain_apart(self, apart: Apart, parked: Parked) -> Iterator[Finding]:
+        """The cells of a key that was never met at one position: each version is held against the
+        log where it stands itself, and what the two editions make of it is compared.
+        """
+        low = min(apart.positions)
+        pair = Pair(key=apart.key, position=low, older=apart.older, newer=apart.newer)
+        keeper = self._keeper(pair, parked)
+        right = keeper or self._fold_apart(apart, parked)
+        if isinstance(right, str):
+            yield self._finding(pair, ROW, None, None, right)
+            return
+        faulty = False
+        for number, cells in enumerate((apart.older, apart.newer)):
+            for name, value, due in _wrong(cells, right[number]):
+                faulty = True
+                shown = (due, value) if number else (value, due)
+                yield self._finding(pair, name, *shown, self._drifted(number))
+        if not faulty:
+            same = replace(pair, older=_plain(right[2]), newer=_plain(right[3]))
+            yield from self.explain([same], parked)
+
     def _keeper(self, pair: Pair, parked: Parked) -> str | None:
         """Which version keeps back events of the pair that the other has folded."""
         older, newer = parked.get((pair.key.ledger, pair.key.stream), (None, None))
@@ -125,18 +147,32 @@ class Explainer:
                 yield self._finding(pair, name, older, newer, right)
                 continue
             faults = [
-                f"the {which} version (v{model.version}) had drifted from the log"
-                for which, model, is_, cells in (
-                    ("older", self._sides.older, older, right[0]),
-                    ("newer", self._sides.newer, newer, right[1]),
-                )
-                if not _is_right(is_, name, cells)
+                self._drifted(number)
+                for number, (value, cells) in enumerate(zip((older, newer), right, strict=True))
+                if not _is_right(value, name, cells)
             ]
             if not faults and found is not None:
                 yield self._by_events(pair, name, older, newer, found)
             else:
                 code = " and ".join(faults) or "each agrees with the log by its own edition"
                 yield self._finding(pair, name, older, newer, code)
+
+    def _drifted(self, number: int) -> str:
+        which, model = ("older", "newer")[number], self._sides.both[number]
+        return f"the {which} version (v{model.version}) had drifted from the log"
+
+    def _fold_apart(self, apart: Apart, parked: Parked) -> Sequence[Cells | None] | str:
+        """Under each edition: the cells where its version stands, then those at the lower place."""
+        low = min(apart.positions)
+        found: list[Cells | None] = []
+        for place in (apart.positions, (low, low)):
+            for number, position in enumerate(place):
+                pair = Pair(key=apart.key, position=position, older=None, newer=None)
+                cells = self._fold(pair, parked)
+                if isinstance(cells, str):
+                    return cells
+                found.append(cells[number])
+        return found
 
     def _fold(self, pair: Pair, parked: Parked) -> tuple[Cells | None, Cells | None] | str:
         """What the key's cells should be under each edition, or why that cannot be said."""
@@ -205,6 +241,15 @@ class Explainer:
         return Finding(key=pair.key, field=name, older=older, newer=newer, cause=cause)
 
 
+def explain_apart(
+    explainer: Explainer, tally: Tally, keys: Iterable[Apart], parked: Parked
+) -> None:
+    """Explain keys that were never met at one position, and tell the tally."""
+    for each in keys:
+        for finding in explainer.explain_apart(each, parked):
+            tally.add(finding)
+
+
 def explain_all(explainer: Explainer, tally: Tally, pairs: Iterable[Pair], parked: Parked) -> None:
     """Explain pairs of any places, and tell the tally, in batches."""
     left = iter(pairs)
@@ -219,6 +264,28 @@ def _row_position(pair: Pair) -> int | None:
     """Of a key that is one event's own row."""
     name, value = pair.key.names[0]
     return int(value) if name == "position" else None
+
+
+def _wrong(cells: Cells | None, right: Cells | None) -> Iterator[tuple[str, object, object]]:
+    """(field, what is there, what should be) of the cells that are not as the log has it."""
+    if cells is None or right is None:
+        if cells is not right:
+            yield ROW, MISSING if cells is None else THERE, MISSING if right is None else THERE
+        return
+    for name, value in cells.items():
+        if not _is_right(value, name, right):
+            yield name, value, _shown(right.get(name))
+
+
+def _plain(cells: Cells | None) -> Cells | None:
+    """As JSON knows it."""
+    return None if cells is None else {name: _shown(value) for name, value in cells.items()}
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _is_kept_back(event: RecordedEvent, parked: Parked) -> bool:

@@ -9,9 +9,9 @@ from typing import Final
 from eventlog.log import LogReader
 from eventlog.postgres.connections import Pool, borrowed
 from projections.movements.schema import MOVEMENTS
-from replay.diff.cells import ITEMS, LOCATIONS, Cells, Key, Pair, Place
+from replay.diff.cells import ITEMS, LOCATIONS, Apart, Cells, Key, Pair, Place
 from replay.diff.clickhouse_rows import COLUMNS, ClickHouseRows, DimensionRow
-from replay.diff.explaining import Explainer, explain_all
+from replay.diff.explaining import Explainer, explain_all, explain_apart
 from replay.diff.sides import (
     ROUND_PAUSE_SECONDS,
     ROUNDS_MAX,
@@ -31,6 +31,10 @@ KEY_COLUMNS: Final = 2
 LEDGERS: Final = """
 SELECT ledger, min(position) FROM projection_ledgers
  WHERE projection = %s AND version = ANY (%s) GROUP BY ledger HAVING count(*) = 2
+"""
+
+SHARD_POSITION: Final = """
+SELECT shard_position FROM events WHERE ledger = %s AND ledger_position = %s
 """
 
 
@@ -92,25 +96,38 @@ class MovementsComparison:
         """A row replaces older ones of its key, so one beyond the lower position is read again."""
         keys: Sequence[Key] | None = None
         for _ in range(ROUNDS_MAX):
-            lower = self._ledgers()
-            left: list[Key] = []
+            lower, places = self._ledgers(), self._positions()
+            left: dict[Key, DimensionRow] = {}
             pairs = []
             for row in self._rows.dimensions(place, keys):
                 if row.key is not None and _is_beyond(row.cells, lower.get(row.key.ledger, 0)):
-                    left.append(row.key)
+                    left[row.key] = row
                     continue
                 self._count(place, row)
                 if row.key is not None:
-                    position = min(self._positions().get(row.shard, (0, 0)))
+                    position = min(places[row.shard])
                     older, newer = row.cells
                     pairs.append(Pair(key=row.key, position=position, older=older, newer=newer))
             explain_all(self._explainer, self._tally, pairs, kept_back)
-            keys = left
+            keys = list(left)
             if not keys:
                 return
             self._sleep(ROUND_PAUSE_SECONDS)
-        for key in keys or ():
-            self._tally.unsettled(key)
+        apart = [self._apart(key, row, places[row.shard]) for key, row in left.items()]
+        explain_apart(self._explainer, self._tally, apart, kept_back)
+
+    def _apart(self, key: Key, row: DimensionRow, place: tuple[int, int]) -> Apart:
+        """Each version's row, where it stood: at its checkpoint, or already beyond at the event
+        that made it.
+        """
+        at = []
+        with borrowed(self._pool) as connection:
+            for cells, position in zip(row.cells, place, strict=True):
+                own = 0 if cells is None else cells["position"]
+                found = connection.execute(SHARD_POSITION, (key.ledger, own)).fetchone()
+                at.append(position if found is None else max(position, found[0]))
+        older, newer = row.cells
+        return Apart(key=key, positions=(at[0], at[1]), older=older, newer=newer)
 
     def _count(self, place: Place, row: DimensionRow) -> None:
         cells = len(COLUMNS[place.name]) - KEY_COLUMNS

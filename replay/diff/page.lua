@@ -1,9 +1,9 @@
 -- Reads a page of SKUs in both versions of `availability`, with both checkpoints, at one instant.
 --   KEYS: the older checkpoint, the newer one, then for each SKU its older and its newer hash
---   ARGV: what each SKU's hash is called without its version
+--   ARGV: '1' to have every SKU's hashes, '' for those that differ; then what each hash is called without its version
 -- Returns {older checkpoint, newer checkpoint, digests, differing}: a checkpoint is {store_id, epoch, position}; digests are
 -- {fields, units, hash, hash} of the older and of the newer version, one row for each SKU, or one for all when the two
--- stand at one position; differing is {number, older hash, newer hash} of each SKU whose hashes are not the same.
+-- stand at one position; differing is {number, older hash, newer hash} of each SKU that is asked for.
 local function digest(name, flat)
   local fields, units, low, high = 0, 0, 0, 0
   for i = 1, #flat, 2 do
@@ -45,13 +45,17 @@ local digests, differing = {}, {}
 if is_one then
   digests[1] = {0, 0, 0, 0, 0, 0, 0, 0}
 end
-for number, name in ipairs(ARGV) do
+for number = 1, #ARGV - 1 do
+  local name = ARGV[1 + number]
   local older = redis.call('HGETALL', KEYS[1 + 2 * number])
   local newer = redis.call('HGETALL', KEYS[2 + 2 * number])
   local row = digest(name, older)
   local other = row
-  if not same(older, newer) then
+  local is_same = same(older, newer)
+  if not is_same then
     other = digest(name, newer)
+  end
+  if not is_same or ARGV[1] == '1' then
     differing[#differing + 1] = {number, older, newer}
   end
   local both = {row[1], row[2], row[3], row[4], other[1], other[2], other[3], other[4]}

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from eventlog.log import LogReader
 from eventlog.postgres.connections import Pool, borrowed
 from eventlog.shards import shard_of
-from replay.diff.cells import Key
-from replay.diff.explaining import Explainer, explain_all
+from replay.diff.cells import Apart, Key
+from replay.diff.explaining import Explainer, explain_all, explain_apart
 from replay.diff.sides import (
     ROUND_PAUSE_SECONDS,
     ROUNDS_MAX,
@@ -111,9 +111,21 @@ class PostgresComparison:
                     pending[number] = self._again(found, table, pending[number])
             if any(pending.values()):
                 self._sleep(ROUND_PAUSE_SECONDS)
-        for keys in pending.values():
-            for key in keys:
-                self._tally.unsettled(key)
+        with snapshot(self._pool, self._sides, self._reader) as found:
+            for number, table in enumerate(self._tables):
+                self._hold_against_log(found, table, pending[number])
+
+    def _hold_against_log(self, found: Snapshot, table: Table, keys: Sequence[Key]) -> None:
+        apart = []
+        for key, *sides in found.rows(table, keys):
+            shard = shard_of(key.ledger, self._shards)
+            older, newer = (side.row for side in sides)
+            pair = table.pair(key, found.position(shard), older, newer)
+            place = found.positions[shard]
+            apart.append(Apart(key=key, positions=place, older=pair.older, newer=pair.newer))
+            self._tally.compared_at(shard, pair.position)
+            self._tally.cells += len(table.columns) - len(table.key)
+        explain_apart(self._explainer, self._tally, apart, found.parked)
 
     def _again(self, found: Snapshot, table: Table, keys: Sequence[Key]) -> list[Key]:
         """Compare those of the keys that are settled now; the others."""

@@ -15,7 +15,7 @@ from domain.streams import id_of, kind_of, sku_and_location
 from eventlog.log import LogReader
 from projections.availability.keys import ShardKeys
 from projections.availability.shard_store import redis_outages
-from replay.diff.cells import AVAILABLE, SETTINGS, Pair
+from replay.diff.cells import AVAILABLE, SETTINGS, Apart, Pair
 from replay.diff.sides import Sides, VersionsApartError, touched
 
 # One call blocks the server for about 2 ms at this limit.
@@ -30,13 +30,14 @@ Hash = Mapping[str, str]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """What one call found. `digests`: (fields, units, hash, hash) of both versions, over the SKUs
-    that are settled; `pairs`: those of their cells that differ.
+    that are settled; `pairs`: those of their cells that differ; `apart`: cells of the unsettled.
     """
 
     shard: int
     place: tuple[int, int]
     digests: tuple[Sequence[int], Sequence[int]]
     pairs: Sequence[Pair]
+    apart: Sequence[Apart]
     unsettled: Sequence[Sku]
 
     @property
@@ -74,29 +75,34 @@ class ShardPages:
                         seen.add(mark)
                         yield ledger, sku
 
-    def page(self, skus: Sequence[Sku]) -> Page:
-        """At most PAGE_KEYS SKUs, as they are now."""
+    def page(self, skus: Sequence[Sku], *, is_last: bool = False) -> Page:
+        """At most PAGE_KEYS SKUs, as they are now; with all cells of the unsettled if `is_last`."""
         assert len(skus) <= PAGE_KEYS
         names = [keys.checkpoint for keys in self._keys]
         names += [keys.hash_of(*sku) for sku in skus for keys in self._keys]
         with redis_outages():
             older, newer, digests, differing = self._read(
-                keys=names, args=[f"{ledger}:{sku}" for ledger, sku in skus]
+                keys=names,
+                args=["1" if is_last else "", *(f"{ledger}:{sku}" for ledger, sku in skus)],
             )
         place = self._place(older, newer)
         left = _skus(touched(self._reader, self._sides, self._shard, place))
         rows = digests if place[0] == place[1] else _of_settled(digests, skus, left)
         sums = [sum(column) for column in zip(*rows, strict=True)] or [0] * 8
         pairs: list[Pair] = []
+        apart: list[Apart] = []
         for number, *hashes in differing:
             sku = skus[number - 1]
-            if sku not in left:
+            if sku in left:
+                apart += _apart(sku, place, *map(_hash, hashes))
+            else:
                 pairs += _pairs(sku, min(place), *map(_hash, hashes))
         return Page(
             shard=self._shard,
             place=place,
             digests=(sums[:4], sums[4:]),
             pairs=pairs,
+            apart=apart,
             unsettled=[sku for sku in skus if sku in left],
         )
 
@@ -108,6 +114,12 @@ class ShardPages:
             why = f"shard {self._shard} of one of them is empty, or of another store"
             raise VersionsApartError(self._sides.name, why)
         return int(before), int(after)
+
+
+def _apart(sku: Sku, place: tuple[int, int], older: Hash, newer: Hash) -> Iterator[Apart]:
+    """The settings and each location's units, each version at its own place."""
+    for pair in _cells(sku, min(place), older, newer):
+        yield Apart(key=pair.key, positions=place, older=pair.older, newer=pair.newer)
 
 
 def _of_settled(
@@ -132,16 +144,18 @@ def _skus(streams: frozenset[tuple[str, str]]) -> frozenset[Sku]:
 
 def _pairs(sku: Sku, position: int, older: Hash, newer: Hash) -> Iterator[Pair]:
     """The settings, and each location's units, where they differ."""
+    return (pair for pair in _cells(sku, position, older, newer) if pair.older != pair.newer)
+
+
+def _cells(sku: Sku, position: int, older: Hash, newer: Hash) -> Iterator[Pair]:
     settings = [
         {name.removeprefix(SETTING): text for name, text in found.items() if name[:1] == SETTING}
         for found in (older, newer)
     ]
-    if settings[0] != settings[1]:
-        key = SETTINGS.key(*sku)
-        before, after = (found or None for found in settings)
-        yield Pair(key=key, position=position, older=before, newer=after)
+    before, after = (found or None for found in settings)
+    yield Pair(key=SETTINGS.key(*sku), position=position, older=before, newer=after)
     for location in sorted(older.keys() | newer.keys()):
-        if location[:1] != SETTING and older.get(location) != newer.get(location):
+        if location[:1] != SETTING:
             yield Pair(
                 key=AVAILABLE.key(*sku, location),
                 position=position,

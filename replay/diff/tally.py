@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
-from replay.diff.cells import NO_EVENT, ROW, Cause, EventName, Finding, Key
+from replay.diff.cells import Cause, EventName, Finding, Key
 from replay.diff.sides import Sides
 
 EXAMPLES_MAX: Final = 20
@@ -98,11 +98,6 @@ class Tally:
         if not finding.expected and len(self._examples) < EXAMPLES_MAX:
             self._examples.append(_example(finding))
         self._each(finding)
-
-    def unsettled(self, key: Key) -> None:
-        """A key whose two versions were never met at one position: nothing is known of it."""
-        cause = Cause(type=NO_EVENT, field=ROW, code="never met at one position: compare again")
-        self.add(Finding(key=key, field=ROW, older=None, newer=None, cause=cause))
 
     def at(self) -> dict[str, list[int]]:
         """Shard -> first and last position at which keys were compared."""
