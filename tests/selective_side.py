@@ -13,6 +13,8 @@ from clickhouse_connect.driver.client import Client
 
 from projections.catalogue import ensure
 from projections.movements.schema import prepare
+from projections.queries.movements import movements
+from projections.queries.standing import ledger_standing
 from replay.selective.run import SelectiveReplay, Surroundings, replay_keys
 from replay.selective.selection import Selection
 from tests.happenings import year
@@ -77,6 +79,17 @@ class World:
             "availability": self.availability.data(),
         }
 
+    def shown(self, ledger: str = LEDGER) -> dict[str, object]:
+        """What readers see in every store."""
+        with self.log.pool.connection() as connection:
+            standing = ledger_standing(connection, ledger)
+        assert standing is not None
+        told = standing.models["movements"]
+        client = self.clickhouse
+        found = movements(client, told.model.places, ledger, up_to=told.position, limit=10_000)
+        items = self.movements.rows("items_v1")
+        return {**self.data(), "movements": found, "items": items}
+
     def plant(self, statement: str, *values: object) -> None:
         with self.log.pool.connection() as connection:
             changed = connection.execute(statement.encode(), values)
@@ -84,7 +97,8 @@ class World:
 
 
 @contextmanager
-def world(addresses: Addresses) -> Iterator[World]:
+def world(addresses: Addresses, *, forget: bool = True) -> Iterator[World]:
+    """`forget`: the keys in Redis are of this test alone, and dropped after it."""
     keys = redis.Redis.from_url(addresses.redis_url)
     rows = clickhouse_connect.get_client(dsn=addresses.clickhouse_url, tz_mode="aware")
     with journal(addresses.log_dsn) as log, keys, closing(rows):
@@ -100,4 +114,5 @@ def world(addresses: Addresses) -> Iterator[World]:
             availability=availability,
             movements=MovementRows(log=log, client=rows),
         )
-        availability.flush()
+        if forget:
+            availability.flush()
