@@ -13,7 +13,7 @@ from clickhouse_connect.driver.client import Client
 
 from domain.streams import stock_stream
 from projections.movements.inserts import clickhouse_outages
-from projections.movements.schema import ITEMS, LOCATIONS, MOVEMENTS
+from projections.movements.schema import ITEMS, LOCATIONS, MOVEMENTS, corrections_table
 from replay.diff.cells import Cells, Key, Pair, Place
 from replay.diff.folds import DELTAS
 from replay.diff.sides import Sides
@@ -32,17 +32,33 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
 BUCKETS: Final = """
 SELECT shard, intDiv(shard_position, {{size:UInt64}}) AS bucket, count(),
        sum(cityHash64(tuple({columns})) AS h), sum(h * h), {sums}
-  FROM {{table:Identifier}}
+  FROM {table}
  WHERE shard_position <= arrayElement({{uppers:Array(UInt64)}}, shard + 1)
  GROUP BY shard, bucket
 """
 ROWS: Final = """
 SELECT 0 AS side, cityHash64(tuple({columns})) AS h, tuple({cells}) AS cells, {columns}
-  FROM {{older:Identifier}} {final}
+  FROM {older} {final}
 UNION ALL
 SELECT 1, cityHash64(tuple({columns})), tuple({cells}), {columns}
-  FROM {{newer:Identifier}} {final}
+  FROM {newer} {final}
 """
+# As `projections.movements.corrections` has it, for all ledgers at once.
+CORRECTED: Final = """(
+    SELECT {columns} FROM {{{side}:Identifier}}
+     WHERE (ledger, position) NOT IN (
+        SELECT ledger, position FROM {{{side}_corrections:Identifier}}
+         WHERE (ledger, correction) IN {{{side}_shown:Array(Tuple(String, UInt64))}})
+    UNION ALL
+    SELECT {columns} FROM (
+        SELECT * FROM {{{side}_corrections:Identifier}}
+         WHERE (ledger, correction) IN {{{side}_shown:Array(Tuple(String, UInt64))}}
+         ORDER BY ledger, position, correction DESC LIMIT 1 BY ledger, position)
+     WHERE NOT is_tombstone
+)"""
+SIDES: Final = ("older", "newer")
+Shown = tuple[list[tuple[str, int]], list[tuple[str, int]]]
+"""Of each version: the (ledger, correction) pairs that readers see."""
 DIFFERING: Final = """
 SELECT ledger, position, countIf(side = 0), countIf(side = 1), anyIf(cells, side = 0),
        anyIf(cells, side = 1)
@@ -83,21 +99,20 @@ class DimensionRow:
 class ClickHouseRows:
     """The tables of two versions. Raises `StoreUnavailableError`."""
 
-    def __init__(self, sides: Sides) -> None:
+    def __init__(self, sides: Sides, shown: Shown) -> None:
         assert sides.clickhouse is not None, "movements are compared where they are kept"
         self._client: Client = sides.clickhouse
         self._sides = sides
+        self._shown = shown
 
     def buckets(self, version: int, uppers: Sequence[int]) -> dict[tuple[int, int], Digested]:
         """(shard, bucket) -> digest of a version's movements, up to a position by shard."""
         statement = BUCKETS.format(
-            columns=", ".join(MOVEMENTS), sums=", ".join(f"sum({name})" for name in DELTAS)
+            columns=", ".join(MOVEMENTS),
+            sums=", ".join(f"sum({name})" for name in DELTAS),
+            table=self._relation(version, "movements"),
         )
-        values = {
-            "table": self._sides.both[version].places["movements"],
-            "size": BUCKET,
-            "uppers": list(uppers),
-        }
+        values = self._tables("movements") | {"size": BUCKET, "uppers": list(uppers)}
         found: dict[tuple[int, int], Digested] = {}
         for shard, bucket, rows, low, high, *sums in self._query(statement, values):
             found[shard, bucket] = (rows, (low, high), dict(zip(DELTAS, sums, strict=True)))
@@ -112,7 +127,7 @@ class ClickHouseRows:
                 "size": BUCKET,
                 "buckets": list(buckets[first : first + BUCKETS_PER_READ]),
             }
-            statement = DIFFERING.format(rows=_rows("movements", final=""))
+            statement = DIFFERING.format(rows=self._rows("movements", final=""))
             for ledger, position, before, after, older, newer in self._query(statement, values):
                 cells = [
                     _cells("movements", found) | {"rows": count} if count else None
@@ -131,7 +146,9 @@ class ClickHouseRows:
 
     def dimensions(self, place: Place, keys: Sequence[Key] | None) -> Iterator[DimensionRow]:
         """All rows of items or locations (or those of `keys`) as one query sees them."""
-        statement = DIMENSIONS.format(key=place.columns[0], rows=_rows(place.name, final="FINAL"))
+        statement = DIMENSIONS.format(
+            key=place.columns[0], rows=self._rows(place.name, final="FINAL")
+        )
         values = self._tables(place.name) | {
             "all": keys is None,
             "keys": [(key.ledger, str(key.names[0][1])) for key in keys or ()],
@@ -148,20 +165,34 @@ class ClickHouseRows:
             )
 
     def _tables(self, place: str) -> dict[str, Any]:
-        return {
-            "older": self._sides.older.places[place],
-            "newer": self._sides.newer.places[place],
-        }
+        found: dict[str, Any] = {}
+        for side, model, shown in zip(SIDES, self._sides.both, self._shown, strict=True):
+            found[side] = model.places[place]
+            if shown and place == "movements":
+                found[f"{side}_corrections"] = corrections_table(model.places[place])
+                found[f"{side}_shown"] = list(shown)
+        return found
+
+    def _relation(self, version: int, place: str) -> str:
+        """What readers see of a version's table."""
+        side = SIDES[version]
+        if place == "movements" and self._shown[version]:
+            return CORRECTED.format(side=side, columns=", ".join(MOVEMENTS))
+        return f"{{{side}:Identifier}}"
+
+    def _rows(self, place: str, *, final: str) -> str:
+        columns = COLUMNS[place]
+        return ROWS.format(
+            columns=", ".join(columns),
+            cells=", ".join(_shown(name, kind) for name, kind in columns.items()),
+            older=self._relation(0, place),
+            newer=self._relation(1, place),
+            final=final,
+        )
 
     def _query(self, statement: str, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         with clickhouse_outages():
             return self._client.query(statement, dict(values)).result_rows
-
-
-def _rows(place: str, *, final: str) -> str:
-    columns = COLUMNS[place]
-    cells = (_shown(name, kind) for name, kind in columns.items())
-    return ROWS.format(columns=", ".join(columns), cells=", ".join(cells), final=final)
 
 
 def _shown(name: str, kind: str) -> str:

@@ -10,7 +10,7 @@ from eventlog.log import LogReader
 from eventlog.postgres.connections import Pool, borrowed
 from projections.movements.schema import MOVEMENTS
 from replay.diff.cells import ITEMS, LOCATIONS, Apart, Cells, Key, Pair, Place
-from replay.diff.clickhouse_rows import COLUMNS, ClickHouseRows, DimensionRow
+from replay.diff.clickhouse_rows import COLUMNS, ClickHouseRows, DimensionRow, Shown
 from replay.diff.explaining import Explainer, explain_all, explain_apart
 from replay.diff.sides import (
     ROUND_PAUSE_SECONDS,
@@ -33,6 +33,10 @@ SELECT ledger, min(position) FROM projection_ledgers
  WHERE projection = %s AND version = ANY (%s) GROUP BY ledger HAVING count(*) = 2
 """
 
+CORRECTIONS: Final = """
+SELECT version, ledger, unnest(corrections) FROM projection_ledgers
+ WHERE projection = %s AND version = ANY (%s) AND corrections <> '{}'
+"""
 SHARD_POSITION: Final = """
 SELECT shard_position FROM events WHERE ledger = %s AND ledger_position = %s
 """
@@ -59,7 +63,7 @@ class MovementsComparison:
         self._explainer = explainer
         self._tally = tally
         self._sleep = sleep
-        self._rows = ClickHouseRows(sides)
+        self._rows = ClickHouseRows(sides, self._shown())
 
     def compare(self) -> None:
         """Fill the tally."""
@@ -144,6 +148,15 @@ class MovementsComparison:
         versions = [model.version for model in self._sides.both]
         with borrowed(self._pool) as connection:
             return dict(connection.execute(LEDGERS, (self._sides.name, versions)).fetchall())
+
+    def _shown(self) -> Shown:
+        versions = [model.version for model in self._sides.both]
+        found: Shown = ([], [])
+        with borrowed(self._pool) as connection:
+            rows = connection.execute(CORRECTIONS, (self._sides.name, versions)).fetchall()
+        for version, ledger, number in rows:
+            found[versions.index(version)].append((ledger, number))
+        return found
 
     def _parked(self) -> Parked:
         with borrowed(self._pool) as connection:

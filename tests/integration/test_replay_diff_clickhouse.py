@@ -122,3 +122,20 @@ def test_an_item_that_one_version_has_in_a_later_state_is_settled_when_both_met(
     found = pairing.found(sleep=sleep)
     assert len(waits) == 2
     assert (found["differing"], found["checksums"]["from"]) == (0, found["checksums"]["to"])
+
+
+def test_rows_are_compared_as_readers_see_them_with_their_corrections(pairing: Pairing) -> None:
+    log, client = pairing.log, pairing.clients["clickhouse"]
+    log.append_dated(log.ledger("main"), year(5, 400))
+    pairing.feed()
+    client.command(
+        "INSERT INTO movements_v1_corrections SELECT *, 7, position = 200 FROM movements_v1"
+        " WHERE position IN (200, 201)"
+    )
+    assert pairing.found("type=stock.returned.v1")["surprises"] == 0, "nobody sees it yet"
+    pairing.execute(
+        "UPDATE projection_ledgers SET corrections = '{7}'"
+        " WHERE projection = 'movements' AND version = 1"
+    )
+    found = pairing.found("type=stock.returned.v1")
+    assert [(each["position"], each["field"]) for each in found["examples"]] == [(200, "row")]
