@@ -23,7 +23,7 @@ from ops.importers.pace import StalledError
 from ops.stack.errors import StackError
 from projections.editions import UnknownEditionError
 from projections.versions import VersionStateError
-from replay.building import BuildFailedError
+from replay.building import BuildFailedError, CodeChangedError
 from replay.cutover import CutoverError
 from replay.diff.expectations import ExpectationError
 from replay.diff.sides import VersionsApartError
@@ -64,6 +64,7 @@ FAULTS: tuple[type[Exception], ...] = (
     ReplayStateError,
     UnknownReplayError,
     BuildFailedError,
+    CodeChangedError,
     LeaseLostError,
     ReplayCancelledError,
     ExpectationError,

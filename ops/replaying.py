@@ -7,28 +7,46 @@ import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from threading import Event
 from typing import Final, cast
+from uuid import UUID
 
 import clickhouse_connect
 from clickhouse_connect.driver.binding import quote_identifier
 
+from eventlog.kafka.source import KafkaSource
+from eventlog.kafka.topics import events_topic
+from eventlog.log import LogReader
 from eventlog.postgres.connections import Pool, open_log_pool
 from eventlog.postgres.identity import StoreIdentity, store_identity
 from eventlog.postgres.reader import PostgresReader
 from eventlog.projection import Projection
 from ops.processes.projector import Holdings, projection_for, redis_client
+from ops.stack.errors import StackError
 from ops.stores import Stores
 from projections.catalogue import ReadModel
-from projections.movements.schema import tables
+from projections.movements.schema import every_table
+from replay.archive_source import ArchiveSource, ArchiveThenStore
+from replay.budget import Budget
+from replay.building import Observe, build
 from replay.bulk.hash_sink import HashSink
 from replay.bulk.run import Bulk
 from replay.bulk.sinks import BlockSink, LevelSink, Sink
 from replay.bulk.store_source import StoreSource
+from replay.determinism import Clients
+from replay.kafka_source import KafkaPages, KafkaReader
+from replay.paranoia import Paranoia
 
 POOL_CONNECTIONS: Final = 6
 KEYS_PER_DROP: Final = 500
 OWNER_BYTES: Final = 4
+
+
+class SourceError(StackError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"nothing is replayed from {name!r}: say store, kafka or archive:PATH")
+        self.name = name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +88,16 @@ class Replaying:
             case _:
                 return None
 
+    @contextmanager
+    def clients(self) -> Iterator[Clients]:
+        """Of the stores beside PostgreSQL."""
+        url = self.stores.clickhouse_url
+        with (
+            closing(redis_client(self.stores)) as client,
+            closing(clickhouse_connect.get_client(dsn=url)) as clickhouse,
+        ):
+            yield Clients(redis=client, clickhouse=clickhouse)
+
     def drop(self, model: ReadModel) -> None:
         """Remove what a version has outside PostgreSQL. Repeatable."""
         if model.store == "redis":
@@ -91,7 +119,7 @@ class Replaying:
 
     def _drop_tables(self, model: ReadModel) -> None:
         with closing(clickhouse_connect.get_client(dsn=self.stores.clickhouse_url)) as client:
-            for table in tables(model.version):
+            for table in every_table(model.version):
                 client.command(f"DROP TABLE IF EXISTS {quote_identifier(table.name)}")
 
 
@@ -109,3 +137,64 @@ def replaying(stores: Stores) -> Iterator[Replaying]:
         )
     finally:
         pool.close()
+
+
+def build_from(
+    around: Replaying,
+    replay_id: UUID,
+    *,
+    source: str,
+    budget: Budget,
+    stop: Event,
+    observe: Observe,
+    paranoid: bool = False,
+) -> None:
+    """Build, from `store`, `kafka` or `archive:PATH`; checked for determinism when `paranoid`.
+
+    Raises what `build` raises, `SourceError`, `NotDeterministicError`.
+    """
+    with _source(around, source) as (reader, bulk), around.clients() as clients:
+        paranoia = Paranoia(
+            pool=around.pool,
+            clients=clients,
+            identity=around.identity,
+            redis_prefix=around.stores.settings.redis_prefix,
+            drop=around.drop,
+            replay_id=replay_id,
+        )
+        if source == "kafka":
+            budget = replace(budget, cores=0)
+        build(
+            around.pool,
+            reader,
+            replay_id,
+            make=around.make,
+            owner=around.owner,
+            stop=stop,
+            budget=budget,
+            observe=observe,
+            bulk=bulk,
+            check=paranoia if paranoid else None,
+        )
+
+
+@contextmanager
+def _source(around: Replaying, name: str) -> Iterator[tuple[LogReader, Bulk]]:
+    kind, _, path = name.partition(":")
+    bulk = around.bulk()
+    if kind == "archive" and path:
+        made = ArchiveSource(path=path, identity=around.identity, dsn=around.stores.log_dsn)
+        reader = ArchiveThenStore(around.pool).of_archive(path, around.identity)
+        yield reader, replace(bulk, source=made)
+    elif name == "kafka":
+        settings, identity = around.stores.settings, around.identity
+        topic = events_topic(settings.kafka_prefix, identity.shards).name
+        bootstrap = around.stores.kafka_bootstrap
+        followed = KafkaSource(bootstrap, topic, epoch=identity.epoch, name=around.owner)
+        with closing(followed):
+            kafka = KafkaReader(followed, around.reader)
+            yield kafka, replace(bulk, source=KafkaPages(reader=kafka))
+    elif name == "store":
+        yield around.reader, bulk
+    else:
+        raise SourceError(name)

@@ -7,15 +7,17 @@ keys: a projection has no way to anywhere else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 from time import monotonic
 from typing import Final
 from uuid import UUID
 
 import structlog
+from psycopg import Connection
+from psycopg.rows import TupleRow
 
 from eventlog.applying import Applier
 from eventlog.codec import EVENT_TYPES
@@ -27,23 +29,35 @@ from eventlog.postgres.identity import store_identity
 from eventlog.postgres.positions import shard_positions
 from eventlog.projection import Projection
 from projections.catalogue import ReadModel, versions
+from projections.editions import edition
+from projections.fingerprints import changed, fingerprints
 from projections.versions import move_version
 from replay.budget import Budget
 from replay.bulk.run import Bulk, RangeRefusedError, Turn, fold_ranges
 from replay.bulk.workers import Workers
 from replay.holding import Holding, LeaseLostError, ReplayCancelledError
+from replay.pacing import Pacer
 from replay.progress import Meter, Progress, ShardProgress
 from replay.records import State, move, note, replay
 
 log = structlog.get_logger(__name__)
 
+FINGERPRINTS: Final = (
+    "SELECT fingerprints FROM projections WHERE projection = %s AND version = %s"
+)
 RUNNABLE: Final[tuple[State, ...]] = ("planned", "building", "failed")
 NOTE_SECONDS: Final = 1.0
 # An outage that lasts longer ends the run; what is built stays, and the next run goes on.
 OUTAGE_SECONDS_MAX: Final = 120.0
 
+# What the check for determinism cuts by: primes, so that no two cuts fall on one place.
+OTHER_BATCH_EVENTS: Final = 977
+OTHER_RANGE_EVENTS: Final = 7_919
+
 Make = Callable[[ReadModel], Projection]
 Observe = Callable[[Progress], None]
+FoldAgain = Callable[[ReadModel, Mapping[int, int]], None]
+Check = Callable[[Sequence[ReadModel], FoldAgain], None]
 
 
 class BuildFailedError(Exception):
@@ -58,6 +72,18 @@ class BuildFailedError(Exception):
         self.cause = cause
 
 
+class CodeChangedError(Exception):
+    """What is built would be folded by two codes; nothing was changed."""
+
+    def __init__(self, model: ReadModel, types: Collection[str]) -> None:
+        super().__init__(
+            f"the code that folds {model.name} v{model.version} has changed since it was planned"
+            f" ({', '.join(sorted(types))}): `backstock replay cancel`, then plan again"
+        )
+        self.projection = model.name
+        self.version = model.version
+
+
 def build(  # noqa: PLR0913 - what a run is given, each by its name
     pool: Pool,
     reader: LogReader,
@@ -69,13 +95,16 @@ def build(  # noqa: PLR0913 - what a run is given, each by its name
     budget: Budget,
     observe: Observe,
     bulk: Bulk | None = None,
+    check: Check | None = None,
 ) -> None:
     """From `planned` or `building` (or `failed`: tried again) to `following`, or until `stop`.
 
     With `bulk`, worker processes fold, and results are written as sets; without, each version is
-    applied by its own projection, batch by batch.
+    applied by its own projection, batch by batch. `check` is called once when the versions have
+    caught up, before anybody else may write them; what it raises fails the replay.
 
-    Raises `ReplayBusyError`, `ReplayStateError`, `LeaseLostError`, `ReplayCancelledError`;
+    Raises `ReplayBusyError`, `ReplayStateError`, `CodeChangedError`, `UnknownEditionError`,
+    `LeaseLostError`, `ReplayCancelledError`;
     `BuildFailedError` after the replay is marked as failed; OUTAGES that lasted too long, after
     which it is still `building`.
     """
@@ -88,6 +117,8 @@ def build(  # noqa: PLR0913 - what a run is given, each by its name
                 each.projection: versions(connection, each.projection)[each.to_version]
                 for each in found.targets
             }
+            for model in models.values():
+                _check_code(connection, model)
         work = _Build(
             pool=pool,
             reader=reader,
@@ -98,9 +129,11 @@ def build(  # noqa: PLR0913 - what a run is given, each by its name
             stop=stop,
             meter=Meter(replay_id, monotonic),
             bulk=bulk,
+            check=check,
+            make=make,
         )
         try:
-            work.run(models, make)
+            work.run(models)
         except (*OUTAGES, LeaseLostError, ReplayCancelledError):
             raise
         except Exception as error:
@@ -108,6 +141,14 @@ def build(  # noqa: PLR0913 - what a run is given, each by its name
                 move(connection, replay_id, wanted=["building"], to="failed")
                 note(connection, replay_id, error=str(error))
             raise BuildFailedError(replay_id, error) from error
+
+
+def _check_code(connection: Connection[TupleRow], model: ReadModel) -> None:
+    values = (model.name, model.version)
+    ((planned,),) = connection.execute(FINGERPRINTS, values).fetchall()
+    types = changed(planned, fingerprints(model.name, edition(model.edition)))
+    if types:
+        raise CodeChangedError(model, types)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -132,16 +173,20 @@ class _Build:
     stop: Event
     meter: Meter
     bulk: Bulk | None
+    check: Check | None
+    make: Make
     workers: Workers | None = None
+    pacer: Pacer | None = None
+    waiting: str = ""
     noted_at: float = 0.0
 
-    def run(self, models: Mapping[str, ReadModel], make: Make) -> None:
-        epoch = store_identity(self.pool).epoch
-        built = [self._version(model, make(model), epoch) for model in models.values()]
+    def run(self, models: Mapping[str, ReadModel]) -> None:
+        built = [self._version(model) for model in models.values()]
         with ExitStack() as resources:
             if self.bulk is not None:
                 made = Workers(self.bulk.source, self.budget.cores)
                 self.workers = resources.enter_context(made)
+            self.pacer = Pacer(self.pool, self.budget, self.stop, told=self._waits)
             self._until_followed(built)
 
     def _until_followed(self, built: list[_Version]) -> None:
@@ -158,11 +203,17 @@ class _Build:
                 continue
             went_well_at = monotonic()
             backoff.went_well()
-            if left <= self.budget.batch_events and not self.stop.is_set():
+            if left > self.budget.batch_events or self.stop.is_set():
+                continue
+            if self.check is None:
                 self._finish(built)
                 return
+            self.check([version.model for version in built], self._fold_again)
+            self.check = None
 
-    def _version(self, model: ReadModel, projection: Projection, epoch: int) -> _Version:
+    def _version(self, model: ReadModel) -> _Version:
+        epoch = store_identity(self.pool).epoch
+        projection = self.make(model)
         parked = ParkedStreams(self.pool, model.name, model.version)
         applier = Applier(projection, parked, self.reader, epoch=epoch, known_types=EVENT_TYPES)
         applier.load_parked()
@@ -170,7 +221,7 @@ class _Build:
 
     def _round(self, built: list[_Version]) -> int:
         """Fold up to the head as it was at the start; how many events came meanwhile."""
-        heads = shard_positions(self.pool)
+        heads = dict(sorted(shard_positions(self.pool).items()))
         for version in built:
             for shard in sorted(heads):
                 self.held.check()
@@ -184,7 +235,7 @@ class _Build:
     def _fold(self, version: _Version, heads: Mapping[int, int]) -> None:
         spans = {
             shard: (version.projection.checkpoint(shard).position, head)
-            for shard, head in sorted(heads.items())
+            for shard, head in heads.items()
         }
         sink = self.bulk.sink(version.model) if self.bulk is not None else None
         while sink is not None and not version.applier.parked:
@@ -203,12 +254,27 @@ class _Build:
                 self._apply(version, refused.shard, position, refused.last, heads)
                 spans = {
                     shard: (version.projection.checkpoint(shard).position, head)
-                    for shard, head in sorted(heads.items())
+                    for shard, head in heads.items()
                 }
             else:
                 return
         for shard, (after, head) in spans.items():
             self._apply(version, shard, after, head, heads)
+
+    def _fold_again(self, model: ReadModel, positions: Mapping[int, int]) -> None:
+        """Fold another version up to these positions, in the other order and cut otherwise."""
+        version = self._version(model)
+        again = replace(
+            self,
+            budget=replace(self.budget, batch_events=OTHER_BATCH_EVENTS),
+            bulk=self.bulk and replace(self.bulk, range_events=OTHER_RANGE_EVENTS),
+            meter=Meter(self.replay_id, monotonic),
+            observe=lambda _: None,
+        )
+        with ExitStack() as resources:
+            if again.bulk is not None:
+                again.workers = resources.enter_context(Workers(again.bulk.source, 0))
+            again._fold(version, dict(sorted(positions.items(), reverse=True)))  # noqa: SLF001
 
     def _apply(
         self, version: _Version, shard: int, after: int, last: int, heads: Mapping[int, int]
@@ -223,8 +289,15 @@ class _Build:
             position = events[-1].shard_position
             self._note(version, shard, position, heads)
 
+    def _waits(self, why: str) -> None:
+        if why != self.waiting:
+            self.waiting = why
+            self._tell("building")
+
     def _go_on(self) -> bool:
         self.held.check()
+        if self.pacer is not None:
+            self.pacer.wait(self.held.check)
         return not self.stop.is_set()
 
     def _note(self, version: _Version, shard: int, position: int, heads: Mapping[int, int]) -> None:
@@ -245,7 +318,7 @@ class _Build:
             self._tell("building")
 
     def _tell(self, state: str) -> None:
-        progress = self.meter.progress(state)
+        progress = self.meter.progress(state, self.waiting)
         with borrowed(self.pool) as connection:
             note(connection, self.replay_id, progress=progress.as_dict())
         self.observe(progress)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -20,6 +20,7 @@ from projections.catalogue import STORES, ReadModel, active
 from projections.editions import CURRENT, EDITIONS, Edition
 from projections.fingerprints import changed, fingerprints
 from projections.versions import create_version
+from replay.measuring import Selection, Touched, sample, touched
 from replay.records import Target, enter
 
 Strategy = Literal["single key", "slice", "full"]
@@ -64,19 +65,14 @@ class NothingChangedError(PlanError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is asked for. What is left empty does not restrict; `types` are stored type names,
-    positions are of ledgers, `since` and `until` (exclusive) of `occurred_at`.
+    """`selection`: what is wrong, given by hand; empty when the code says it. `anyway`: build whole
+    versions also when nothing has changed.
     """
 
     projections: Sequence[str]
     edition: str = CURRENT
-    types: frozenset[str] = frozenset()
-    tenants: frozenset[str] = frozenset()
-    skus: frozenset[str] = frozenset()
-    since: datetime | None = None
-    until: datetime | None = None
-    first_position: int | None = None
-    last_position: int | None = None
+    selection: Selection = field(default_factory=Selection)
+    cores: int = 1
     anyway: bool = False
 
 
@@ -96,45 +92,97 @@ class PlannedTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
+    """`touched` by what changed; `forecast` by projection, of building it whole."""
+
     request: Request
     targets: Sequence[PlannedTarget]
     strategy: Strategy
     why: str
-    forecast: Mapping[str, Any] = field(default_factory=dict)
+    touched: Touched
+    forecast: Mapping[str, Mapping[str, Any]]
 
     def as_dict(self) -> dict[str, Any]:
         """As the row of the replay keeps it."""
+        selection = asdict(self.request.selection)
         return {
             "edition": self.request.edition,
-            "targets": [
-                {
-                    "projection": each.projection,
-                    "store": each.store,
-                    "from_version": each.from_version,
-                    "from_edition": each.from_edition,
-                    "edition": each.edition,
-                    "changed_types": each.changed_types and list(each.changed_types),
-                }
-                for each in self.targets
-            ],
+            "selection": {
+                name: str(value) if isinstance(value, datetime) else _plain(value)
+                for name, value in selection.items()
+                if value
+            },
+            "targets": [asdict(each) for each in self.targets],
             "strategy": self.strategy,
             "why": self.why,
-            "forecast": dict(self.forecast),
+            "touched": asdict(self.touched),
+            "forecast": {name: dict(found) for name, found in self.forecast.items()},
         }
 
 
-def plan(pool: Pool, reader: LogReader, request: Request) -> Plan:  # noqa: ARG001
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a selection holds
+    return value if isinstance(value, int) else sorted(value)
+
+
+def plan(pool: Pool, reader: LogReader, request: Request) -> Plan:
     """Reads only. Raises `PlanError`, `LogUnavailableError`."""
     wanted = _checked(request)
-    if not any(shard_positions(pool).values()):
+    heads = shard_positions(pool)
+    if not any(heads.values()):
         raise EmptyStoreError
     with borrowed(pool) as connection:
         models = active(connection)
         known = dict(connection.execute(FINGERPRINTS, (list(request.projections),)).fetchall())
     targets = [_target(models[name], wanted, known.get(name, {})) for name in request.projections]
-    if not request.anyway and all(each.changed_types == [] for each in targets):
+    by_hand = request.selection != Selection()
+    is_same_code = all(each.changed_types == [] for each in targets)
+    if is_same_code and not by_hand and not request.anyway:
         raise NothingChangedError(request.projections, request.edition)
-    return Plan(request=request, targets=targets, strategy="full", why="")
+    strategy, why = _strategy(request, targets, is_same_code=is_same_code)
+    total = sum(heads.values())
+    return Plan(
+        request=request,
+        targets=targets,
+        strategy=strategy,
+        why=why,
+        touched=touched(pool, heads, _selection(request.selection, targets)),
+        forecast={
+            name: sample(reader, heads, name, wanted).forecast(total, request.cores)
+            for name in request.projections
+        },
+    )
+
+
+def _selection(given: Selection, targets: Sequence[PlannedTarget]) -> Selection:
+    """The types that changed, unless others are given; none at all when that is unknown."""
+    if given.types or any(each.changed_types is None for each in targets):
+        return given
+    return replace(given, types={one for each in targets for one in each.changed_types or ()})
+
+
+def _strategy(
+    request: Request, targets: Sequence[PlannedTarget], *, is_same_code: bool
+) -> tuple[Strategy, str]:
+    given = request.selection
+    if not is_same_code:
+        unknown = any(each.changed_types is None for each in targets)
+        return "full", (
+            "it is not known by which code the active version was folded, so every row may differ"
+            if unknown
+            else "other code folds these events, and rows of two meanings do not belong into one"
+            " version: whole versions are built beside the active ones, compared, and can be gone"
+            " back from"
+        )
+    if request.anyway:
+        return "full", "whole versions were asked for"
+    if len(given.skus) == 1 and not given.types:
+        return "single key", (
+            "the code is the same and one SKU is to be folded again: `backstock replay key`"
+            " does it in the live version, in seconds"
+        )
+    return "slice", (
+        "the code is the same and a part of the log is to be folded again: `backstock replay"
+        " does it in the live version, key by key"
+    )
 
 
 def start(pool: Pool, planned: Plan, *, redis_prefix: str) -> UUID:

@@ -24,7 +24,9 @@ from projections.movements.schema import prepare
 from replay import planning
 from replay.budget import Budget
 from replay.building import build
+from replay.cancelling import cancel
 from replay.determinism import Clients, checksums
+from replay.paranoia import Paranoia
 from replay.planning import Request
 from replay.progress import Progress
 from replay.records import Replay, replay
@@ -56,6 +58,7 @@ class World:
         budget: Budget | None = None,
         stop: Event | None = None,
         range_events: int | None = 100,
+        paranoid: bool = False,
     ) -> list[Progress]:
         told: list[Progress] = []
         bulk = self.around.bulk()
@@ -69,10 +72,30 @@ class World:
                 stop=stop or Event(),
                 budget=budget or Budget(),
                 observe=told.append,
+                check=self._paranoia(replay_id) if paranoid else None,
                 bulk=replace(bulk, range_events=range_events) if range_events else None,
             )
         self.slow = [each["reason"] for each in logs if each["event"] == "range folded slowly"]
         return told
+
+    def _paranoia(self, replay_id: UUID) -> Paranoia:
+        return Paranoia(
+            pool=self.log.pool,
+            clients=self.clients,
+            identity=self.log.identity,
+            redis_prefix=self.around.stores.settings.redis_prefix,
+            drop=self.around.drop,
+            replay_id=replay_id,
+        )
+
+    def cancel(self, replay_id: UUID) -> None:
+        cancel(
+            self.log.pool,
+            replay_id,
+            owner=self.around.owner,
+            drop=self.around.drop,
+            sleep=lambda _: None,
+        )
 
     def replay(self, replay_id: UUID) -> Replay:
         with self.log.pool.connection() as connection:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -34,31 +35,67 @@ def plan(
     projections: Projections = None,
     *,
     edition: Annotated[str, typer.Option(help="The code that folds the new version.")] = "",
+    type_name: Annotated[
+        list[str] | None, typer.Option("--type", help="These event types are wrong. Repeatable.")
+    ] = None,
+    tenant: Annotated[list[str] | None, typer.Option(help="Of this tenant. Repeatable.")] = None,
+    sku: Annotated[list[str] | None, typer.Option(help="Of this SKU. Repeatable.")] = None,
+    since: Annotated[datetime | None, typer.Option(help="What happened from then on.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="What happened before then.")] = None,
+    first_position: Annotated[
+        int | None, typer.Option("--from-position", min=1, help="Ledger positions from here on.")
+    ] = None,
+    last_position: Annotated[
+        int | None, typer.Option("--to-position", min=1, help="Ledger positions up to here.")
+    ] = None,
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Also when no code has changed.")
+        bool, typer.Option("--anyway", help="Whole versions, also when no code has changed.")
     ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say it; make nothing.")] = False,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a replay would touch and take, and make it ready to run.
+    """Say what a replay would touch and take and how it is best done, and make it ready to run.
+
+    What changed is found by comparing the code that folded the active versions with that of the
+    edition, or given by hand. Where keys of the live versions can be put right instead, it says so
+    and makes nothing.
 
     For example:
 
         backstock replay plan stock_levels availability movements --edition 1
+
+        backstock replay plan stock_levels --sku MUG --dry-run
     """
     from projections.catalogue import STORES
     from projections.editions import CURRENT
     from replay import planning
+    from replay.measuring import Selection
 
     request = planning.Request(
         projections=list(dict.fromkeys(projections or STORES)),
         edition=edition or CURRENT,
+        selection=Selection(
+            types=frozenset(type_name or ()),
+            tenants=frozenset(tenant or ()),
+            skus=frozenset(sku or ()),
+            since=_in_utc(since),
+            until=_in_utc(until),
+            first_position=first_position,
+            last_position=last_position,
+        ),
+        cores=_cores(),
         anyway=anyway,
     )
     with _replaying(data) as around:
         planned = planning.plan(around.pool, around.reader, request)
+        if dry_run or planned.strategy != "full":
+            _show_plan({"replay_id": None, "plan": planned.as_dict()}, as_json=as_json)
+            return
         prefix = around.stores.settings.redis_prefix
         replay_id = planning.start(around.pool, planned, redis_prefix=prefix)
+        if not as_json:
+            _show_plan({"plan": planned.as_dict()}, as_json=False)
         _show(around, replay_id, as_json=as_json)
 
 
@@ -66,39 +103,49 @@ def run(
     projections: Projections = None,
     *,
     replay_id: ReplayId = None,
+    cores: Annotated[
+        int | None, typer.Option(min=0, help="Processes that fold (default: one per core).")
+    ] = None,
+    budget: Annotated[
+        float, typer.Option(help="Wait while a live read model is more seconds behind than this.")
+    ] = 5.0,
+    source: Annotated[str, typer.Option("--from", help="store, kafka, or archive:PATH.")] = "store",
+    paranoid: Annotated[
+        bool, typer.Option("--paranoid", help="Build twice, cut differently; compare the bytes.")
+    ] = False,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """Build the planned versions up to the head of the log; `backstock project` feeds them then.
 
-    Goes on where an earlier run of the same replay ended, however it ended.
+    Goes on where an earlier run of the same replay ended, however it ended. Events that the source
+    does not hold (an archive's end, for one) come from the store.
 
     For example:
 
         backstock replay run
 
-        backstock replay run --replay 01980c5e-… --json
+        backstock replay run --budget 2 --cores 1 --paranoid --json
     """
     from ops.processes.lifecycle import calm_collector, stop_event
+    from ops.replaying import build_from
     from replay.budget import Budget
-    from replay.building import build
 
     stop = stop_event()
     calm_collector()
-    with _replaying(data) as around, replay_bar() as observe:
-        found = _found(around, replay_id, projections or ())
-        build(
-            around.pool,
-            around.reader,
-            found,
-            make=around.make,
-            owner=around.owner,
-            stop=stop,
-            budget=Budget(cores=_cores()),
-            observe=observe,
-            bulk=around.bulk(),
-        )
+    allowed = Budget(cores=_cores() if cores is None else cores, live_lag_seconds=budget)
     with _replaying(data) as around:
+        found = _found(around, replay_id, projections or ())
+        with replay_bar() as observe:
+            build_from(
+                around,
+                found,
+                source=source,
+                budget=allowed,
+                stop=stop,
+                observe=observe,
+                paranoid=paranoid,
+            )
         _show(around, found, as_json=as_json)
 
 
@@ -138,6 +185,10 @@ def cancel(*, replay_id: ReplayId = None, data: Data = None, as_json: AsJson = F
         _show(around, found, as_json=as_json)
 
 
+def _in_utc(instant: datetime | None) -> datetime | None:
+    return instant and (instant if instant.tzinfo else instant.replace(tzinfo=UTC))
+
+
 def _cores() -> int:
     import os
 
@@ -170,6 +221,35 @@ def _show(around: "Replaying", replay_id: UUID, *, as_json: bool) -> None:
         print_json(found)
     else:
         _print(found)
+
+
+def _show_plan(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    console = Console()
+    plan = found["plan"]
+    touched = plan["touched"]
+    about = "about " if touched["estimated"] else ""
+    console.print(f"{plan['strategy']}: {plan['why']}", highlight=False, soft_wrap=True)
+    console.print(
+        f"touched: {about}{touched['events']:,} events of {touched['streams']:,} keys in"
+        f" {len(touched['shards'])} shards",
+        highlight=False,
+    )
+    columns = ("read model", "changed types", "events", "seconds", "MB")
+    table = Table(*columns, box=None, header_style="bold")
+    for each in plan["targets"]:
+        forecast = plan["forecast"][each["projection"]]
+        types = each["changed_types"]
+        table.add_row(
+            each["projection"],
+            "unknown: all" if types is None else ", ".join(types) or "none",
+            f"{forecast['events']:,}",
+            f"{forecast['seconds']:,.1f}",
+            f"{forecast['bytes'] / 1e6:,.1f}",
+        )
+    console.print(table)
 
 
 def _print(found: dict[str, Any]) -> None:

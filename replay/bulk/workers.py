@@ -53,12 +53,13 @@ _Answer = Folded | Refused | _Trouble
 
 
 class Workers(AbstractContextManager["Workers"]):
-    """`count` processes; with 0, the caller's own folds. Used by one thread."""
+    """`count` processes; the caller's own folds until they have started. Used by one thread."""
 
     def __init__(self, source: Source, count: int) -> None:
         self._source = source
         self._count = count
         self._executor: ProcessPoolExecutor | None = None
+        self._started: list[Future[None]] = []
         self._pages: Pages | None = None
 
     def __enter__(self) -> Self:
@@ -69,8 +70,8 @@ class Workers(AbstractContextManager["Workers"]):
                 initializer=_begin,
                 initargs=(self._source, os.getpid()),
             )
-        else:
-            self._pages = self._source.open()
+            self._started = [self._executor.submit(_nothing) for _ in range(self._count)]
+        self._pages = self._source.open()
         return self
 
     def __exit__(
@@ -89,14 +90,17 @@ class Workers(AbstractContextManager["Workers"]):
 
         Raises `LogUnavailableError`, `FoldFailedError`.
         """
-        if self._pages is not None:
-            pages = self._pages
-            yield from (_checked(_answer(pages, each)) for each in ranges)
-            return
+        assert self._pages is not None
+        wanted = iter(ranges)
+        while not self._is_started():
+            each = next(wanted, None)
+            if each is None:
+                return
+            yield _checked(_answer(self._pages, each))
         assert self._executor is not None
         waiting: deque[Future[_Answer]] = deque()
         try:
-            for each in ranges:
+            for each in wanted:
                 waiting.append(self._executor.submit(_fold, each))
                 if len(waiting) >= AHEAD * self._count:
                     yield _checked(waiting.popleft().result())
@@ -107,6 +111,9 @@ class Workers(AbstractContextManager["Workers"]):
         finally:
             for future in waiting:
                 future.cancel()
+
+    def _is_started(self) -> bool:
+        return self._executor is not None and all(each.done() for each in self._started)
 
 
 def _checked(answer: _Answer) -> Folded | Refused:
@@ -141,6 +148,10 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         never.wait(PARENT_LOOK_SECONDS)
     os._exit(1)
+
+
+def _nothing() -> None:
+    """Done as soon as a process is there to do it."""
 
 
 def _fold(wanted: Range) -> _Answer:

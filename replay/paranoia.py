@@ -1,0 +1,87 @@
+"""The check for determinism: versions built a second time, cut otherwise, must hold the same bytes.
+
+The second build goes into versions of its own, which are dropped whatever comes of it; those of a
+run that died are dropped by the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from eventlog.postgres.connections import Pool
+from eventlog.postgres.identity import StoreIdentity
+from projections.catalogue import ReadModel, versions
+from projections.editions import edition
+from projections.versions import create_version, drop_version, move_version
+from replay.building import FoldAgain
+from replay.determinism import Clients, checksums, compare
+
+log = structlog.get_logger(__name__)
+
+POSITIONS: Final = """
+SELECT shard::integer, position FROM projection_checkpoints
+ WHERE projection = %s AND version = %s ORDER BY shard
+"""
+LEFT_OVER: Final = """
+SELECT version FROM projections
+ WHERE projection = %s AND replay_id = %s AND version <> %s AND state = 'building'
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paranoia:
+    """A `Check`."""
+
+    pool: Pool
+    clients: Clients
+    identity: StoreIdentity
+    redis_prefix: str
+    drop: Callable[[ReadModel], None]
+    replay_id: UUID
+
+    def __call__(self, models: Sequence[ReadModel], fold_again: FoldAgain) -> None:
+        """Raises `NotDeterministicError`, and what folding raises."""
+        for model in models:
+            self._drop_left_over(model)
+            self._check(model, fold_again)
+
+    def _check(self, model: ReadModel, fold_again: FoldAgain) -> None:
+        with self.pool.connection() as connection, connection.transaction():
+            values = (model.name, model.version)
+            positions: dict[int, int] = dict(connection.execute(POSITIONS, values).fetchall())
+            second = create_version(
+                connection,
+                model.name,
+                edition=edition(model.edition),
+                epoch=self.identity.epoch,
+                shards=self.identity.shards,
+                redis_prefix=self.redis_prefix,
+                replay_id=self.replay_id,
+            )
+        try:
+            fold_again(second, positions)
+            found = checksums(model, self.pool, self.clients)
+            compare(model.name, found, checksums(second, self.pool, self.clients))
+            log.info("built twice, the same bytes", read_model=model.name, **found)
+        finally:
+            self._drop(second)
+
+    def _drop_left_over(self, model: ReadModel) -> None:
+        with self.pool.connection() as connection:
+            values = (model.name, self.replay_id, model.version)
+            rows = connection.execute(LEFT_OVER, values).fetchall()
+            known = versions(connection, model.name)
+        for (version,) in rows:
+            self._drop(known[version])
+
+    def _drop(self, model: ReadModel) -> None:
+        with self.pool.connection() as connection:
+            move_version(connection, model.name, model.version, wanted=["building"], to="retired")
+        self.drop(model)
+        with self.pool.connection() as connection, connection.transaction():
+            drop_version(connection, model.name, model.version)
