@@ -16,6 +16,10 @@ from eventlog.projection import StoreUnavailableError
 
 ASK_SECONDS_MAX: Final = 20.0
 SILENCE_SECONDS_MAX: Final = 30.0
+# A topic that was just made, or whose leader moves, has none for a moment.
+SETTLING: Final = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+SETTLE_SECONDS_MAX: Final = 10.0
+SETTLE_PAUSE_SECONDS: Final = 0.1
 POLL_RECORDS: Final = 2_000
 POLL_SECONDS: Final = 0.5
 PREFETCH_KILOBYTES_MAX: Final = 32 * 1024
@@ -102,7 +106,14 @@ class PartitionReader:
 
     def _bounds(self, consumer: Consumer, shard: int) -> Bounds:
         partition = TopicPartition(self._topic, shard)
-        return Bounds(*consumer.get_watermark_offsets(partition, timeout=ASK_SECONDS_MAX))
+        deadline = monotonic() + SETTLE_SECONDS_MAX
+        while True:
+            try:
+                return Bounds(*consumer.get_watermark_offsets(partition, timeout=ASK_SECONDS_MAX))
+            except KafkaException as error:
+                if error.args[0].code() not in SETTLING or monotonic() > deadline:
+                    raise
+            consumer.poll(SETTLE_PAUSE_SECONDS)
 
     def _admin(self) -> AdminClient:
         return AdminClient({"bootstrap.servers": self._bootstrap, "log_level": 0})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from replay.verify.report import CAUSES_FIRST, LAWS, Report
+from replay.verify.report import APPLIED, CAUSES_FIRST, LAWS, Report
 
 
 def test_a_report_without_a_difference() -> None:
@@ -31,4 +31,4 @@ def test_an_altered_log_is_told_before_what_follows_from_it() -> None:
         "found": "that",
         "sentence": "an event: expected this, found that",
     }
-    assert sorted(CAUSES_FIRST) == sorted(LAWS)
+    assert sorted(CAUSES_FIRST) == sorted((*LAWS, APPLIED))
