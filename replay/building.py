@@ -12,12 +12,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from threading import Event
 from time import monotonic
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 from uuid import UUID
 
 import structlog
-from psycopg import Connection
+from psycopg import Connection, sql
+from psycopg.errors import DiskFull
 from psycopg.rows import TupleRow
+from redis.exceptions import OutOfMemoryError
 
 from eventlog.applying import Applier
 from eventlog.codec import EVENT_TYPES
@@ -27,7 +29,7 @@ from eventlog.parked import ParkedStreams
 from eventlog.postgres.connections import Pool, borrowed
 from eventlog.postgres.identity import store_identity
 from eventlog.postgres.positions import shard_positions
-from eventlog.projection import Projection
+from eventlog.projection import Projection, StoreUnavailableError
 from projections.catalogue import ReadModel, versions
 from projections.editions import edition
 from projections.fingerprints import changed, fingerprints
@@ -42,9 +44,7 @@ from replay.records import State, move, note, replay
 
 log = structlog.get_logger(__name__)
 
-FINGERPRINTS: Final = (
-    "SELECT fingerprints FROM projections WHERE projection = %s AND version = %s"
-)
+FINGERPRINTS: Final = "SELECT fingerprints FROM projections WHERE projection = %s AND version = %s"
 RUNNABLE: Final[tuple[State, ...]] = ("planned", "building", "failed")
 NOTE_SECONDS: Final = 1.0
 # An outage that lasts longer ends the run; what is built stays, and the next run goes on.
@@ -140,7 +140,16 @@ def build(  # noqa: PLR0913 - what a run is given, each by its name
             with pool.connection() as connection, connection.transaction():
                 move(connection, replay_id, wanted=["building"], to="failed")
                 note(connection, replay_id, error=str(error))
+            if isinstance(error, BuildFailedError):
+                raise
             raise BuildFailedError(replay_id, error) from error
+
+
+def _is_full(outage: Exception) -> bool:
+    """Waiting does not help: somebody has to make room."""
+    return isinstance(outage, StoreUnavailableError) and isinstance(
+        outage.cause, DiskFull | OutOfMemoryError
+    )
 
 
 def _check_code(connection: Connection[TupleRow], model: ReadModel) -> None:
@@ -149,6 +158,13 @@ def _check_code(connection: Connection[TupleRow], model: ReadModel) -> None:
     types = changed(planned, fingerprints(model.name, edition(model.edition)))
     if types:
         raise CodeChangedError(model, types)
+
+
+@runtime_checkable
+class Rebuildable(Protocol):
+    """A projection that can forget everything."""
+
+    def rebuild(self) -> None: ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -182,12 +198,31 @@ class _Build:
 
     def run(self, models: Mapping[str, ReadModel]) -> None:
         built = [self._version(model) for model in models.values()]
+        for version in built:
+            self._begin_again_if_emptied(version)
         with ExitStack() as resources:
             if self.bulk is not None:
                 made = Workers(self.bulk.source, self.budget.cores)
                 self.workers = resources.enter_context(made)
             self.pacer = Pacer(self.pool, self.budget, self.stop, told=self._waits)
             self._until_followed(built)
+
+    def _begin_again_if_emptied(self, version: _Version) -> None:
+        """Tables without a row, at checkpoints beyond 0: folded from the beginning once more.
+
+        The other stores' projections find out by themselves what was lost.
+        """
+        if version.model.store != "postgres":
+            return
+        tables = [
+            sql.SQL("SELECT FROM {}").format(sql.Identifier(table))
+            for table in version.model.places.values()
+        ]
+        rows = sql.SQL("SELECT EXISTS ({})").format(sql.SQL(" UNION ALL ").join(tables))
+        with borrowed(self.pool) as connection:
+            ((is_there,),) = connection.execute(rows).fetchall()
+        if not is_there and isinstance(version.projection, Rebuildable):
+            version.projection.rebuild()
 
     def _until_followed(self, built: list[_Version]) -> None:
         backoff = Backoff()
@@ -196,6 +231,8 @@ class _Build:
             try:
                 left = self._round(built)
             except OUTAGES as outage:
+                if _is_full(outage):
+                    raise BuildFailedError(self.replay_id, outage) from outage
                 if monotonic() - went_well_at > OUTAGE_SECONDS_MAX:
                     raise
                 log.warning("replay waits", reason=str(outage))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -185,13 +185,15 @@ def _strategy(
     )
 
 
-def start(pool: Pool, planned: Plan, *, redis_prefix: str) -> UUID:
+def start(
+    pool: Pool, planned: Plan, *, redis_prefix: str, new_id: Callable[[], UUID] = uuid7
+) -> UUID:
     """Make the replay, and its versions with nothing in them, in one transaction.
 
     Raises `OverlappingReplayError`.
     """
     identity = store_identity(pool)
-    replay_id = UUID(bytes=uuid7().bytes)
+    replay_id = new_id()
     with pool.connection() as connection, connection.transaction():
         targets = [
             Target(

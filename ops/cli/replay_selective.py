@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from ops.replaying import Replaying
     from replay.selective.selection import Selection
 
+RecordedFrom = Annotated[
+    str | None, typer.Option("--from", help="What was recorded from this instant on.")
+]
+RecordedUntil = Annotated[
+    str | None, typer.Option("--until", help="What was recorded before this instant.")
+]
+Type = Annotated[str | None, typer.Option("--type", help="What an event of this type speaks of.")]
+Projections = Annotated[
+    list[str] | None, typer.Option("--projection", help="In this read model only. Repeatable.")
+]
 CHANGES_PRINTED_MAX = 50
 
 
@@ -35,18 +45,10 @@ def key(
     order: Annotated[str | None, typer.Option(help="An order and the stocks it moved.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Everything of a tenant.")] = None,
     ledger: Annotated[str | None, typer.Option(help="Of this ledger, such as acme/main.")] = None,
-    recorded_from: Annotated[
-        str | None, typer.Option("--from", help="What was recorded from this instant on.")
-    ] = None,
-    recorded_until: Annotated[
-        str | None, typer.Option("--until", help="What was recorded before this instant.")
-    ] = None,
-    type_name: Annotated[
-        str | None, typer.Option("--type", help="What an event of this type speaks of.")
-    ] = None,
-    projection: Annotated[
-        list[str] | None, typer.Option("--projection", help="In this read model only. Repeatable.")
-    ] = None,
+    recorded_from: RecordedFrom = None,
+    recorded_until: RecordedUntil = None,
+    type_name: Type = None,
+    projection: Projections = None,
     parked: Annotated[bool, typer.Option("--parked", help="The parked streams, in order.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would change; change nothing.")
@@ -92,12 +94,8 @@ def key(
         else:
             found = _correct(around, selection, projection or (), dry_run=dry_run)
         found["seconds"] = round(time.monotonic() - started, 3)
-    if as_json:
-        print_json(found)
-    elif parked:
-        _print_parked(found)
-    else:
-        _print(found)
+    tell = print_json if as_json else _print_parked if parked else _print
+    tell(found)
     if not found["complete"]:
         raise typer.Exit(1)
 

@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 Projections = Annotated[
     list[str] | None, typer.Argument(help="Which read models, such as stock_levels.")
 ]
+Types = Annotated[
+    list[str] | None, typer.Option("--type", help="These event types are wrong. Repeatable.")
+]
+FirstPosition = Annotated[
+    int | None, typer.Option("--from-position", min=1, help="Ledger positions from here on.")
+]
+LastPosition = Annotated[
+    int | None, typer.Option("--to-position", min=1, help="Ledger positions up to here.")
+]
 ReplayId = Annotated[UUID | None, typer.Option("--replay", help="Its id (default: the latest).")]
 
 
@@ -35,19 +44,13 @@ def plan(
     projections: Projections = None,
     *,
     edition: Annotated[str, typer.Option(help="The code that folds the new version.")] = "",
-    type_name: Annotated[
-        list[str] | None, typer.Option("--type", help="These event types are wrong. Repeatable.")
-    ] = None,
+    type_name: Types = None,
     tenant: Annotated[list[str] | None, typer.Option(help="Of this tenant. Repeatable.")] = None,
     sku: Annotated[list[str] | None, typer.Option(help="Of this SKU. Repeatable.")] = None,
     since: Annotated[datetime | None, typer.Option(help="What happened from then on.")] = None,
     until: Annotated[datetime | None, typer.Option(help="What happened before then.")] = None,
-    first_position: Annotated[
-        int | None, typer.Option("--from-position", min=1, help="Ledger positions from here on.")
-    ] = None,
-    last_position: Annotated[
-        int | None, typer.Option("--to-position", min=1, help="Ledger positions up to here.")
-    ] = None,
+    first_position: FirstPosition = None,
+    last_position: LastPosition = None,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Whole versions, also when no code has changed.")
     ] = False,
