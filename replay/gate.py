@@ -11,6 +11,7 @@ from psycopg import Connection
 
 from projections.editions import UnknownEditionError, edition
 from projections.fingerprints import changed, fingerprints
+from replay.history import faults_of_history
 from replay.records import Replay
 
 VERSIONS: Final = """
@@ -60,6 +61,8 @@ def surprises_of(replay: Replay) -> int:
 def _of_difference(replay: Replay, acceptance: Acceptance | None) -> list[str]:
     if replay.diff is None:
         return ["its difference is not known: `backstock replay diff` finds it"]
+    # No acceptance covers a log that is not what was appended.
+    faults = list(faults_of_history(replay.diff.get("history")))
     surprises = surprises_of(replay)
     # An acceptance covers what was there to be accepted, and no surprise that came later.
     covered = 0 if replay.acceptance is None else int(replay.acceptance["surprises"])
@@ -68,8 +71,8 @@ def _of_difference(replay: Replay, acceptance: Acceptance | None) -> list[str]:
             f"{surprises} cells differ against what was expected: look at the report of"
             ' `backstock replay diff`, or promote with --accept "the reason"'
         )
-        return [reason]
-    return []
+        return [*faults, reason]
+    return faults
 
 
 def _of_versions(connection: Connection[Any], replay_id: UUID) -> list[str]:

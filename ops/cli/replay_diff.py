@@ -54,7 +54,8 @@ def diff(
     projection, tenant, ledger, field; type (of the event); any field of the event, such as sku,
     location, to, reason. A name given twice holds for either value.
 
-    Exits with 1 when there are surprises.
+    Exits with 1 when there are surprises, or when the log does not fit its hash chain: what was
+    folded from an edited history is never promoted.
 
     For example:
 
@@ -75,7 +76,7 @@ def diff(
         print_json({"replay_id": str(found.replay_id), **found.document})
     else:
         _print(found)
-    if found.surprises:
+    if found.surprises or found.faults:
         raise typer.Exit(1)
 
 
@@ -133,6 +134,8 @@ def _print(found: "Difference") -> None:
         console.print(f"{found.surprises:,} surprises", style="red", highlight=False)
     else:
         console.print("No surprises.", style="green")
+    for fault in found.faults:
+        console.print(fault, style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_cause(console: Console, name: str, cause: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from psycopg import Connection
 
 from eventlog.log import LogReader
 from eventlog.postgres.connections import Pool, borrowed
+from eventlog.postgres.positions import shard_positions
 from projections.catalogue import versions
 from replay import records
 from replay.diff.availability import AvailabilityComparison
@@ -24,6 +25,7 @@ from replay.diff.movements import MovementsComparison
 from replay.diff.postgres import PostgresComparison
 from replay.diff.sides import Sides, Sleep
 from replay.diff.tally import Tally
+from replay.history import History, check_history, faults_of_history
 from replay.records import Replay, ReplayStateError, State
 
 
@@ -62,6 +64,11 @@ class Difference:
     def surprises(self) -> int:
         return int(self.document["surprises"])
 
+    @property
+    def faults(self) -> Sequence[str]:
+        """Of the log that both versions were folded from: with any of them nothing is promoted."""
+        return faults_of_history(self.document["history"])
+
 
 def sides_of(
     connection: Connection[Any],
@@ -96,6 +103,7 @@ def compare(
 ) -> Difference:
     """Compare every read model of a replay, store what was found, and call the replay diffed.
 
+    The log is checked against its hash chain, as far as it had come when all were compared.
     `each` is told of every differing cell. Raises `ReplayStateError`, `VersionsApartError`,
     `UnknownEditionError`, `LogUnavailableError`, `StoreUnavailableError`; nothing is stored then.
     """
@@ -108,19 +116,23 @@ def compare(
         explainer = Explainer(pool, pair, rules)
         made = COMPARISONS[pair.older.store]
         made(pool, reader, pair, explainer, tally, sleep=sleep).compare()
-    document = _document(tallies, rules)
+    history = check_history(pool, shard_positions(pool))
+    document = _document(tallies, rules, history)
     with borrowed(pool) as connection, connection.transaction():
         records.move(connection, replay.replay_id, wanted=COMPARED, to="diffed")
         records.note(connection, replay.replay_id, diff=document)
     return Difference(replay_id=replay.replay_id, document=document)
 
 
-def _document(tallies: Mapping[str, Tally], rules: Sequence[Expectation]) -> dict[str, Any]:
+def _document(
+    tallies: Mapping[str, Tally], rules: Sequence[Expectation], history: History
+) -> dict[str, Any]:
     return {
         "at": {name: tally.at() for name, tally in tallies.items()},
         "projections": {name: tally.as_dict() for name, tally in tallies.items()},
         "surprises": sum(tally.surprises for tally in tallies.values()),
         "accepted": False,
+        "history": history.as_dict(),
         "rules": [
             {"text": rule.text, "cells": sum(tally.covered[number] for tally in tallies.values())}
             for number, rule in enumerate(rules)

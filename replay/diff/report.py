@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
+from replay.history import faults_of_history
+
 STYLE: Final = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; --good: #1a7f37; --bad: #b42318; }
 @media (prefers-color-scheme: dark) { :root { --good: #56d364; --bad: #ff7b72; } }
@@ -36,6 +38,10 @@ def html_report(replay_id: str, document: Mapping[str, Any]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>Difference of replay {escape(replay_id)}</title><style>{STYLE}</style></head>",
         f"<body><h1>Difference</h1><p>Replay <code>{escape(replay_id)}</code></p>{verdict}",
+        *(
+            f'<p class="bad">{escape(fault)}</p>'
+            for fault in faults_of_history(document.get("history"))
+        ),
         _rules(document.get("rules", ())),
     ]
     for name, found in sorted(document["projections"].items()):

@@ -25,6 +25,7 @@ from replay.switching import Switch, lock
 from tests.cutover_side import (
     ACCEPTED,
     answering,
+    difference,
     fed,
     generation,
     one,
@@ -123,7 +124,7 @@ def test_surprises_are_promoted_only_by_somebody_who_says_why(stores: World) -> 
     promoted(stores, replay_id)
     rolled_back(stores, replay_id)
     with stores.log.pool.connection() as connection:
-        records.note(connection, replay_id, diff={"surprises": 4, "projections": {}})
+        records.note(connection, replay_id, diff=difference(4))
     with pytest.raises(NotPromotableError, match="4 cells differ"):
         promoted(stores, replay_id)
 

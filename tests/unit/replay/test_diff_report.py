@@ -35,6 +35,20 @@ DOCUMENT: dict[str, Any] = {
     "at": {"stock_levels": {"3": [10, 12]}},
     "surprises": 1,
     "accepted": False,
+    "history": {
+        "events": 12,
+        "edited": 1,
+        "missing": 0,
+        "examples": [
+            {
+                "ledger": "acme/main",
+                "position": 17,
+                "type": "stock.returned.v1",
+                "event_id": "01980c5e",
+            }
+        ],
+        "heads": ["acme/main at 20"],
+    },
     "rules": [{"text": "to=<b>damaged</b>", "cells": 0}],
     "projections": {
         "stock_levels": {
@@ -109,5 +123,7 @@ def test_the_report_says_what_differs_and_where_it_comes_from() -> None:
         "matched nothing",
         "&lt;script&gt;alert(1)&lt;/script&gt;",
         "W&quot;H&amp;",
+        "1 events do not fit the hash chain, the first is stock.returned.v1 at position 17",
+        "the head of acme/main at 20",
     ):
         assert told in page
