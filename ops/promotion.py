@@ -6,8 +6,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
+
+import structlog
 
 from eventlog.heads import PUBLIC_NAME, HeadKey
 from eventlog.postgres.append import PostgresAppender
@@ -23,6 +25,15 @@ from replay.gate import Acceptance
 from replay.receipt import Receipt, faults_of, make_receipt, receipts_of
 from replay.receipt_events import append_receipt, missing_from
 from replay.records import Replay, replay
+
+log = structlog.get_logger(__name__)
+
+# By each ledger's latest signed head; the index of the primary key leads from one to the next.
+KEY_IDS: Final = """
+SELECT DISTINCT head.key_id FROM ledgers CROSS JOIN LATERAL (
+       SELECT key_id FROM signed_heads AS signed WHERE signed.ledger = ledgers.ledger
+        ORDER BY position DESC LIMIT 1) AS head
+"""
 
 
 class NoReceiptError(StackError):
@@ -43,6 +54,8 @@ def promote(around: Replaying, replay_id: UUID, acceptance: Acceptance | None) -
 
     Raises as `replay.cutover.promote` does, `HeadKeyError`, and as an append does.
     """
+    key = HeadKey.in_directory(around.stores.keys_directory)
+    _warn_of_another_key(around, key)
     with own_positions(around) as positions:
         done = cutover.promote(
             around.pool,
@@ -52,7 +65,6 @@ def promote(around: Replaying, replay_id: UUID, acceptance: Acceptance | None) -
             sleep=time.sleep,
             clock=time.monotonic,
         )
-    key = HeadKey.in_directory(around.stores.keys_directory)
     receipt = make_receipt(around.pool, _read(around, replay_id), key)
     appender = PostgresAppender(around.pool, clock=lambda: datetime.now(UTC))
     append_receipt(appender, around.reader, receipt, shards=around.identity.shards)
@@ -98,6 +110,19 @@ def checked_receipts(around: Replaying, replay_id: UUID) -> list[dict[str, Any]]
         }
         for receipt in found
     ]
+
+
+def _warn_of_another_key(around: Replaying, key: HeadKey) -> None:
+    """Who checks the receipt where the store's own key is would not know this one."""
+    with borrowed(around.pool) as connection:
+        known = {row[0] for row in connection.execute(KEY_IDS).fetchall()}
+    if known and key.key_id not in known:
+        log.warning(
+            "receipt signed with another key than the store's heads",
+            key_id=key.key_id,
+            keys=str(around.stores.keys_directory),
+            remedy="set BACKSTOCK_DATA to a directory with the keys/ of the relay",
+        )
 
 
 def _read(around: Replaying, replay_id: UUID) -> Replay:

@@ -9,6 +9,8 @@ from rich.table import Table
 from ops.cli.output import print_json
 from ops.cli.stack import AsJson, Data, directory_of
 from ops.settings import Settings
+from ops.stack.directory import DataDirectory
+from ops.stack.errors import NotRunningError
 from ops.stack.state import StackState
 from ops.stores import Stores
 
@@ -24,7 +26,10 @@ def drill(
         int, typer.Option(min=1, max=5_000, help="Written meanwhile, over HTTP.")
     ] = 50,
     api_url: Annotated[
-        list[str] | None, typer.Option(help="Read through these too: further API processes.")
+        list[str] | None,
+        typer.Option(
+            help="Read through this API process too (repeatable), or instead of one here."
+        ),
     ] = None,
     data: Data = None,
     as_json: AsJson = False,
@@ -33,7 +38,8 @@ def drill(
 
     Readers are shown a mistake for as long as it lasts (damaged returns counted twice), so do not
     run it where somebody relies on the figures. It writes to a tenant of its own, `drill`, which
-    stays. Exits with 1 unless every wrong cell was explained and no read or write failed.
+    stays. Exits with 1 unless every wrong cell was explained and no read or write failed. When it
+    is stopped half-way it takes away what it planted, and so does the next one.
 
     For example:
 
@@ -47,11 +53,11 @@ def drill(
     console = Console(stderr=True)
     log_to_stderr()
     calm_collector()
-    api = StackState.running(directory).facts["api"]
+    urls = _urls(directory, api_url or [])
     with replaying(Stores.of(Settings(data=directory.root))) as around:
         report = Drill(
             around=around,
-            urls=[api, *(api_url or ())],
+            urls=urls,
             commands_per_second=commands_per_second,
             tell=lambda step: console.print(f"drill: {step}", highlight=False),
         ).run()
@@ -68,3 +74,14 @@ def drill(
                 told.print(f"{name}: {value}", markup=False, highlight=False, soft_wrap=True)
     if not report["ok"]:
         raise typer.Exit(1)
+
+
+def _urls(directory: DataDirectory, given: list[str]) -> list[str]:
+    """Of every API process. Raises `NotRunningError` when there is none."""
+    try:
+        running = [StackState.running(directory).facts["api"]]
+    except NotRunningError:
+        if not given:
+            raise
+        running = []
+    return [*running, *given]

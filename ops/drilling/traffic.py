@@ -16,59 +16,25 @@ from typing import Any, Final
 
 import httpx2
 
+from ops.drilling.tally import Rows, Tally
+
 SKUS: Final = 24
 LOCATION: Final = "DRILL"
 PAGE_ROWS: Final = 7
+PAGES_MAX: Final = SKUS // PAGE_ROWS + 1
+RETURNS: Final = "/v1/movements"
+LISTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "/v1/stock": {},
+    RETURNS: {"type": "stock.returned.v1"},
+}
 READERS_PER_API: Final = 2
 READ_PAUSE_SECONDS: Final = 0.02
 TICKS_PER_SECOND: Final = 10
+# What the writer is behind by more than this is not made up for.
+ARREARS_SECONDS_MAX: Final = 1.0
 ANSWER_SECONDS_MAX: Final = 30.0
-FAILURES_SHOWN_MAX: Final = 5
 STOP_SECONDS_MAX: Final = 60.0
-LISTS: Final = ("/v1/stock", "/v1/movements")
-
-
-@dataclass(slots=True, kw_only=True)
-class Tally:
-    """What the threads count together."""
-
-    reads: int = 0
-    failed_reads: int = 0
-    writes: int = 0
-    failed_writes: int = 0
-    mixed_lists: int = 0
-    went_back: int = 0
-    generations: set[int] = field(default_factory=set)
-    failures: list[str] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def read(self, fault: str | None = None) -> None:
-        with self.lock:
-            self.reads += 1
-            self.failed_reads += fault is not None
-            self._keep(fault)
-
-    def wrote(self, commands: int, failed: int, fault: str | None = None) -> None:
-        with self.lock:
-            self.writes += commands
-            self.failed_writes += failed
-            self._keep(fault)
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "reads": self.reads,
-            "failed_reads": self.failed_reads,
-            "writes": self.writes,
-            "failed_writes": self.failed_writes,
-            "mixed_lists": self.mixed_lists,
-            "answers_that_went_back": self.went_back,
-            "generations": sorted(self.generations),
-            "failures": self.failures,
-        }
-
-    def _keep(self, fault: str | None) -> None:
-        if fault is not None and len(self.failures) < FAILURES_SHOWN_MAX:
-            self.failures.append(fault)
+ROUND_POLL_SECONDS: Final = 0.05
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,14 +48,20 @@ class Traffic:
     tally: Tally = field(default_factory=Tally)
     _stop: threading.Event = field(default_factory=threading.Event)
     _numbers: Iterator[int] = field(default_factory=count)
+    _rounds: dict[int, int] = field(default_factory=dict)
 
     def begin(self) -> None:
-        """Make the items and the place that the commands speak of, whoever made them before."""
+        """Make the items and the place that the commands speak of, whoever made them before, and
+        ask every URL once.
+        """
         with self._client(self.urls[0]) as http:
-            self._send(http, [{"type": "register_location", "location": LOCATION, "name": "Drill"}])
+            place = {"type": "register_location", "location": LOCATION, "name": "Drill"}
             items = [{"type": "register_item", "sku": sku, "name": sku} for sku in self.skus]
-            self._send(http, items)
+            self._send(http, [place, *items], may_be_refused=True)
             self._send(http, [self._receipt(sku) for sku in self.skus])
+        for url in self.urls:
+            with self._client(url) as http:
+                self._asked(http, "/v1/items", {"limit": 1}, {})
 
     @property
     def skus(self) -> list[str]:
@@ -110,16 +82,30 @@ class Traffic:
         """Until the end of the block; then every thread has ended."""
         threads = [threading.Thread(target=self._write, name="drill-writer")]
         for number in range(READERS_PER_API * len(self.urls)):
-            url = self.urls[number % len(self.urls)]
-            threads.append(threading.Thread(target=self._read, args=(url,), name="drill-reader"))
+            self._rounds[number] = 0
+            threads.append(
+                threading.Thread(target=self._read, args=(number,), name=f"drill-reader-{number}")
+            )
         for thread in threads:
             thread.start()
+        began, before = time.monotonic(), self.tally.writes
         try:
             yield
         finally:
+            seconds = time.monotonic() - began
+            self.tally.commands_per_second = round((self.tally.writes - before) / seconds, 1)
             self._stop.set()
             for thread in threads:
                 thread.join(STOP_SECONDS_MAX)
+
+    def await_lists(self) -> None:
+        """Until no reader is in a list that it began before this call."""
+        # A round may have begun before; the one behind it has not.
+        wanted = {number: done + 2 for number, done in self._rounds.items()}
+        until = time.monotonic() + ANSWER_SECONDS_MAX
+        while any(self._rounds[number] < done for number, done in wanted.items()):
+            if time.monotonic() > until or self._stop.wait(ROUND_POLL_SECONDS):
+                return
 
     def _write(self) -> None:
         size = max(1, self.commands_per_second // TICKS_PER_SECOND)
@@ -129,80 +115,88 @@ class Traffic:
             skus = cycle(self.skus)
             while not self._stop.is_set():
                 self._send(http, [self._receipt(next(skus)) for _ in range(size)])
-                due = max(due + pause, time.monotonic() - 1.0)
+                due = max(due + pause, time.monotonic() - ARREARS_SECONDS_MAX)
                 self._stop.wait(max(0.0, due - time.monotonic()))
 
     def _receipt(self, sku: str) -> dict[str, Any]:
         return {"type": "receive_stock", "sku": sku, "location": LOCATION, "quantity": 1}
 
-    def _send(self, http: httpx2.Client, commands: Sequence[Mapping[str, Any]]) -> None:
+    def _send(
+        self,
+        http: httpx2.Client,
+        commands: Sequence[Mapping[str, Any]],
+        *,
+        may_be_refused: bool = False,
+    ) -> None:
         lines = [{"key": f"{self.run}/{next(self._numbers)}", **each} for each in commands]
+        asked = time.monotonic()
         try:
             answer = http.post("/v1/commands", json={"mode": "independent", "commands": lines})
             results = answer.json()["results"]
         except (httpx2.HTTPError, ValueError, KeyError) as error:
-            self.tally.wrote(len(lines), len(lines), f"write: {type(error).__name__}: {error}")
+            told = f"write: {type(error).__name__}: {error}"
+            self.tally.wrote(len(lines), len(lines), asked=asked, fault=told)
             return
-        failed = [each for each in results if each["outcome"] not in ("accepted", "refused")]
-        self.tally.wrote(len(lines), len(failed), f"write: {failed[0]}" if failed else None)
+        fine = ("accepted", "refused") if may_be_refused else ("accepted",)
+        failed = [each for each in results if each["outcome"] not in fine]
+        fault = f"write: {failed[0]}" if failed else None
+        self.tally.wrote(len(lines), len(failed), asked=asked, fault=fault)
 
-    def _read(self, url: str) -> None:
-        seen: dict[str, tuple[int, int]] = {}
-        with self._client(url) as http:
+    def _read(self, number: int) -> None:
+        positions: dict[str, int] = {}
+        with self._client(self.urls[number % len(self.urls)]) as http:
             while not self._stop.is_set():
                 for path in LISTS:
-                    self._page(http, path, seen)
-                sku = {"sku": self.skus}
-                self._asked(http, "/v1/availability", sku, seen, is_first=True)
+                    self._list(http, path, positions)
+                self._asked(http, "/v1/availability", {"sku": self.skus}, positions)
+                self._rounds[number] += 1
                 self._stop.wait(READ_PAUSE_SECONDS)
 
-    def _page(self, http: httpx2.Client, path: str, seen: dict[str, tuple[int, int]]) -> None:
-        """A list to its end (of movements, some pages), which must be of one version throughout."""
+    def _list(self, http: httpx2.Client, path: str, positions: dict[str, int]) -> None:
+        """To its end (of a long one, some pages)."""
         cursor: str | None = None
-        versions = set()
-        for number in range(SKUS // PAGE_ROWS + 1):
-            parameters: dict[str, Any] = {"limit": PAGE_ROWS}
+        versions: set[int] = set()
+        rows: Rows = ()
+        for number in range(PAGES_MAX):
+            parameters: dict[str, Any] = {"limit": PAGE_ROWS, **LISTS[path]}
             if cursor is not None:
                 parameters["cursor"] = cursor
-            page = self._asked(http, path, parameters, seen, is_first=number == 0)
+            page = self._asked(http, path, parameters, positions, is_first=number == 0)
             if page is None:
                 return
             versions.add(page["as_of"]["version"])
+            rows += _told(path, page)
             cursor = page["next_cursor"]
             if cursor is None:
                 break
-        if len(versions) > 1:
-            with self.tally.lock:
-                self.tally.mixed_lists += 1
+        self.tally.listed(path, versions, rows)
 
     def _asked(
         self,
         http: httpx2.Client,
         path: str,
         parameters: Mapping[str, Any],
-        seen: dict[str, tuple[int, int]],
+        positions: dict[str, int],
         *,
-        is_first: bool,
+        is_first: bool = True,
     ) -> dict[str, Any] | None:
+        floor = self.tally.generation
+        asked = time.monotonic()
         try:
             answer = http.get(path, params=parameters)
             answer.raise_for_status()
             body: dict[str, Any] = answer.json()
         except (httpx2.HTTPError, ValueError) as error:
-            self.tally.read(f"read {path}: {type(error).__name__}: {error}")
+            told = f"read {path}: {type(error).__name__}: {error}"
+            self.tally.read(asked=asked, fault=told)
             return None
-        self.tally.read()
+        self.tally.read(asked=asked)
         as_of = body["as_of"]
-        generation, position = as_of["generation"], as_of["position"]
-        before = seen.get(path, (0, 0))
-        latest = max((generation for generation, _ in seen.values()), default=0)
-        with self.tally.lock:
-            self.tally.generations.add(generation)
-            # A later page may be of the version that its list was begun on.
-            if generation < latest or (is_first and position < before[1]):
-                self.tally.went_back += 1
+        # A later page stands where its list was begun.
+        is_behind = is_first and as_of["position"] < positions.get(path, 0)
+        self.tally.answered(as_of["generation"], floor=floor, is_behind=is_behind)
         if is_first:
-            seen[path] = (generation, position)
+            positions[path] = as_of["position"]
         return body
 
     def _client(self, url: str) -> httpx2.Client:
@@ -212,3 +206,10 @@ class Traffic:
             timeout=ANSWER_SECONDS_MAX,
             trust_env=False,
         )
+
+
+def _told(path: str, page: Mapping[str, Any]) -> Rows:
+    """What the planted mistake changes in these rows, and the traffic does not."""
+    if path == RETURNS:
+        return tuple((row["position"], row["held_delta"]) for row in page["movements"])
+    return tuple((row["sku"], row["held"]) for row in page["levels"])

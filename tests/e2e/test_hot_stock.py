@@ -1,44 +1,19 @@
 """64 clients over three API processes want one SKU; one of the processes dies meanwhile."""
 
-import subprocess
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
-import pytest
-
 from api.client import Answer, Client
 from ops.stack import ports
-from ops.stack.errors import NotReadyError
-from ops.stack.health import answers_http
+from tests.e2e.api_processes import end, start_api
 from tests.e2e.conftest import Stack
 
 CLIENTS = 64
 UNITS = 1_000
 WANTED = 1_280
-START_SECONDS_MAX = 60.0
-
-
-def start_api(stack: Stack, port: int) -> subprocess.Popen[str]:
-    process = stack.start("api", "--port", str(port))
-    ready = answers_http("api", "/livez")
-    deadline = time.monotonic() + START_SECONDS_MAX
-    while time.monotonic() < deadline:
-        try:
-            ready(f"http://127.0.0.1:{port}")
-        except NotReadyError:
-            time.sleep(0.1)
-        else:
-            return process
-    process.kill()
-    pytest.fail(f"no API on port {port}: {process.communicate()[1]}")
-
-
-def end(process: subprocess.Popen[str]) -> None:
-    process.kill()
-    process.communicate()
 
 
 def test_a_hot_sku_is_never_oversold_though_an_api_process_is_killed(stack: Stack) -> None:
