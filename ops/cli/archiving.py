@@ -37,7 +37,7 @@ TargetName = Annotated[
 ]
 KeyFile = Annotated[
     Path | None,
-    typer.Option("--key", help="Public key to hold the signed heads against (PEM)."),
+    typer.Option("--key", help="Public key that must have signed manifest and heads (PEM)."),
 ]
 
 
@@ -111,8 +111,9 @@ def write(
 def check(target: TargetName, *, key: KeyFile = None, as_json: AsJson = False) -> None:
     """Read every file of an archive: hashes, contiguity, the chain anew, signed heads.
 
-    Stops at the first difference and names it. Without --key, signatures are held against the
-    public key in the archive itself, which somebody who can forge all of it could have forged too.
+    Stops at the first difference and names it. With --key, the manifest and a head of each ledger
+    must be signed by it. Without, signatures are held against the public key in the archive itself,
+    which somebody who can forge all of it could have forged too.
 
     For example:
 
@@ -129,7 +130,7 @@ def check(target: TargetName, *, key: KeyFile = None, as_json: AsJson = False) -
         started,
         f"{done.events:,} events in {done.segments} segments and {done.command_keys:,} command"
         f" keys are as they were archived; {done.signed_heads} signed heads hold,"
-        f" {done.unproven:,} events come after them",
+        f" {_said_of_signature(done.signed_by, done.unproven)}",
         as_json=as_json,
     )
 
@@ -163,9 +164,20 @@ def restore(
         f" {done.ledgers} ledgers, as epoch {done.epoch}",
         as_json=as_json,
     )
-    if done.heads_left_out and not as_json:
-        note = f"{done.heads_left_out} heads signed by another key stay in the archive"
-        Console(stderr=True).print(f"note: {note}", highlight=False)
+    if not as_json:
+        for note in _notes(done):
+            Console(stderr=True).print(f"note: {note}", highlight=False, soft_wrap=True)
+
+
+def _notes(done: Restored) -> Iterator[str]:
+    yield _said_of_signature(done.signed_by, done.unproven)
+    if done.heads_left_out:
+        yield f"{done.heads_left_out} heads signed by another key stay in the archive"
+
+
+def _said_of_signature(signed_by: str, unproven: int) -> str:
+    manifest = f"the manifest is signed by key {signed_by}" if signed_by else "nobody has signed it"
+    return f"{manifest}; {unproven:,} events are behind no signed head"
 
 
 def _restore(

@@ -1,20 +1,18 @@
 """What an archive holds: every file with its hash, every segment with the chain at both ends.
 
-The manifest is one JSON object {"manifest": …, "sha256": hex over the bytes of the former}, so a
-reader sees the whole of one run or the whole of the next. Hashes are in hex, instants in µs since
-1970. A file is *sealed* once a manifest names it: it is never written again.
+The manifest is one JSON object {"manifest": …, "sha256": hex over its bytes, "key_id",
+"signature"}, so a reader sees the whole of one run or the whole of the next. Hashes are in hex,
+instants in µs since 1970. A file is *sealed* once a manifest names it: it is never written again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from hashlib import sha256
 from itertools import groupby
 from typing import Final
 from uuid import UUID
 
-import msgspec
 from msgspec import Struct
 
 from eventlog.chain import EPOCH, microseconds
@@ -138,39 +136,6 @@ class Tail(Struct, frozen=True, kw_only=True):
     position: int = 0
     chain_hash: bytes = GENESIS_HASH
     tenant: str = ""
-
-
-class _Sealed(Struct, kw_only=True):
-    manifest: msgspec.Raw
-    sha256: str
-
-
-def encode(manifest: Manifest) -> bytes:
-    """The manifest's file."""
-    raw = msgspec.json.encode(manifest, order="deterministic")
-    sealed = _Sealed(manifest=msgspec.Raw(raw), sha256=sha256(raw).hexdigest())
-    return msgspec.json.encode(sealed)
-
-
-def decode(where: str, content: bytes) -> Manifest:
-    """Raises `DamagedError` for anything but what `encode` has made, in this format."""
-    try:
-        sealed = msgspec.json.decode(content, type=_Sealed)
-        raw = bytes(sealed.manifest)
-        if sha256(raw).hexdigest() != sealed.sha256:
-            raise DamagedError(where, f"was altered: its hash is another one; {DAMAGED}")
-        found = msgspec.json.decode(raw, type=_Format).format
-        if found != FORMAT:
-            raise DamagedError(where, f"has format {found}; {FORMAT} is understood here")
-        manifest = msgspec.json.decode(raw, type=Manifest)
-    except msgspec.DecodeError as error:
-        raise DamagedError(where, f"is cut or no manifest ({error}); {DAMAGED}") from error
-    refuse_gaps(where, manifest.events)
-    return manifest
-
-
-class _Format(Struct):
-    format: int
 
 
 def by_shard(segments: Sequence[Segment]) -> Mapping[int, list[Segment]]:

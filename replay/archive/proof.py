@@ -1,18 +1,18 @@
 """Whether an archive says what was signed: every event walked, every file hashed.
 
 The chain of each ledger is computed anew from the stored columns and compared with the heads that
-were signed; what is not chained (command keys, tenants) is held by the hashes of its files.
+were signed; what is not chained (command keys, tenants) is held by the hashes of its files, which
+the signed manifest holds.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from eventlog.chain import microseconds
 from eventlog.heads import key_id_of, verify
@@ -27,6 +27,7 @@ from replay.archive.manifest import (
     Tail,
     by_shard,
 )
+from replay.archive.signature import own_key
 from replay.archive.tables import COMMAND_KEYS, EVENTS, LEDGERS, SIGNED_HEADS, WHOLE, rows_of
 from replay.archive.tables import recorded_events as decoded
 from replay.archive.target import Target
@@ -39,7 +40,8 @@ PROGRESS_EVENTS: Final = 5_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
     """What was read and found right. `unproven` events come after their ledger's signed head, or
-    their head's public key is not known.
+    their head's public key is not known. `signed_by` is the key of the manifest's signature, which
+    speaks for every file; "" when it has none.
     """
 
     store_id: str
@@ -52,23 +54,37 @@ class Checked:
     bytes: int
     signed_heads: int
     unproven: int
+    signed_by: str
 
 
 @dataclass(slots=True, kw_only=True)
 class Proof:
     """One pass over an archive. `trusted` is held against the signatures in place of the archive's
-    own public key, which proves only that nothing was changed by accident.
+    own public key, which proves only that nothing was changed by accident; then the manifest must
+    be signed, and every ledger's head.
     """
 
     target: Target
     manifest: Manifest
-    trusted: Ed25519PublicKey | None = None
+    signed_by: str
+    trusted: Ed25519PublicKey | None
     tails: dict[str, Tail] = field(default_factory=dict)
     _heads: dict[str, Head] = field(default_factory=dict)
     _key_rows: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._heads = {head.ledger: head for head in self.manifest.heads}
+
+    @classmethod
+    def of(cls, target: Target, trusted: Ed25519PublicKey | None) -> Proof:
+        """Of a finished archive. Raises `ArchiveError`s."""
+        sealed = target.sealed(trusted)
+        return cls(
+            target=target,
+            manifest=sealed.manifest,
+            signed_by=sealed.signed_by,
+            trusted=trusted,
+        )
 
     def segments(self) -> Iterator[Segment]:
         """Every segment, in the order of its shard."""
@@ -107,13 +123,17 @@ class Proof:
                 raise DamagedError(where, f"{found} archived; {DAMAGED}")
         self._compare_ledgers()
         proven = {ledger: self._proven(where, head) for ledger, head in self._heads.items()}
+        if self.trusted is not None:
+            self._refuse_headless(where, proven)
         beyond = (tail.position - proven.get(ledger, 0) for ledger, tail in self.tails.items())
         return sum(1 for position in proven.values() if position), sum(beyond)
 
     def _compare_ledgers(self) -> None:
         entry = self.manifest.tables[LEDGERS.name]
+        unknown = set(self.tails)
         for batch in self.target.batches(entry, LEDGERS.schema):
             for ledger, _tenant, _shard, position, chain_hash, *_ in rows_of(batch):
+                unknown.discard(ledger)
                 tail = self.tails.get(ledger, Tail())
                 if (tail.position, tail.chain_hash) != (position, chain_hash):
                     reason = (
@@ -121,13 +141,22 @@ class Proof:
                         f" which end at {tail.position}; {DAMAGED}"
                     )
                     raise DamagedError(self.target.path(entry.file), reason)
+        if unknown:
+            reason = f"does not know ledger {min(unknown)}, which has events; {DAMAGED}"
+            raise DamagedError(self.target.path(entry.file), reason)
+
+    def _refuse_headless(self, where: str, proven: Mapping[str, int]) -> None:
+        for ledger, tail in sorted(self.tails.items()):
+            if not proven.get(ledger):
+                reason = f"ledger {ledger} has {tail.position} events and no signed head"
+                raise DamagedError(where, f"{reason}: it was forged, or its head was taken out")
 
     def _proven(self, where: str, head: Head) -> int:
         """Up to which position the head's signature speaks; 0 when its key is not known."""
         if self.tails.get(head.ledger, Tail()).position < head.position:
             reason = f"ledger {head.ledger} was signed at {head.position}, and ends before it"
             raise DamagedError(where, f"{reason}; {DAMAGED}")
-        public = self.trusted or _own_key(where, self.manifest, head.key_id)
+        public = self.trusted or own_key(where, self.manifest.public_keys, head.key_id)
         if public is None:
             return 0
         if not verify(head.signed(), public):
@@ -147,8 +176,8 @@ def check(
     progress: Progress = lambda _done, _all: None,
 ) -> Checked:
     """Read every file. Raises `ArchiveError` at the first difference."""
-    manifest = target.known_manifest()
-    proof = Proof(target=target, manifest=manifest, trusted=trusted)
+    proof = Proof.of(target, trusted)
+    manifest = proof.manifest
     total, done = sum(each.rows for each in manifest.events), 0
     for segment in proof.segments():
         for _ in proof.events(segment):
@@ -178,6 +207,7 @@ def check(
         bytes=sum(each.bytes for each in files),
         signed_heads=proven,
         unproven=unproven,
+        signed_by=proof.signed_by,
     )
 
 
@@ -189,16 +219,3 @@ def _compare(where: str, event: RecordedEvent, head: Head) -> None:
             f" {head.chain_hash} was signed: the events up to it were altered; {DAMAGED}"
         )
         raise DamagedError(where, reason)
-
-
-def _own_key(where: str, manifest: Manifest, key_id: str) -> Ed25519PublicKey | None:
-    pem = manifest.public_keys.get(key_id)
-    if pem is None:
-        return None
-    try:
-        key = load_pem_public_key(pem.encode())
-    except ValueError as error:
-        raise DamagedError(where, f"holds no public key under {key_id}: {error}") from error
-    if not isinstance(key, Ed25519PublicKey):
-        raise DamagedError(where, f"key {key_id} is of another kind than Ed25519")
-    return key

@@ -87,6 +87,7 @@ class Restored:
     signed_heads: int
     heads_left_out: int
     unproven: int
+    signed_by: str
 
 
 def restore(
@@ -101,8 +102,8 @@ def restore(
 
     Every role must be stopped. Raises `ArchiveError`s and psycopg's own; then nothing was changed.
     """
-    manifest = target.known_manifest()
-    proof = Proof(target=target, manifest=manifest, trusted=trusted)
+    proof = Proof.of(target, trusted)
+    manifest = proof.manifest
     with _connected(admin_dsn) as connection:
         epoch = _refuse_unfit(target, manifest, connection)
         for table, key in UPSERTS:
@@ -127,6 +128,7 @@ def restore(
         signed_heads=signed,
         heads_left_out=heads - signed,
         unproven=unproven,
+        signed_by=proof.signed_by,
     )
 
 

@@ -15,10 +15,13 @@ from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pyarrow import fs
 
+from eventlog.heads import HeadKey
 from replay.archive.faults import DamagedError, TargetError
-from replay.archive.manifest import DAMAGED, MANIFEST_FILE, FileEntry, Manifest, decode, encode
+from replay.archive.manifest import DAMAGED, MANIFEST_FILE, FileEntry, Manifest
+from replay.archive.signature import Sealed, decode, encode
 
 COMPRESSION: Final = "zstd"
 OWNER_ONLY_FILE: Final = 0o600
@@ -52,21 +55,29 @@ class Target:
 
     def manifest(self) -> Manifest | None:
         """None where there is none. Raises `DamagedError`, `TargetError`."""
-        content = self.read_if_there(MANIFEST_FILE)
-        return None if content is None else decode(self.path(MANIFEST_FILE), content)
+        found = self._sealed(None)
+        return None if found is None else found.manifest
 
     def known_manifest(self) -> Manifest:
         """Raises `TargetError` where there is no archive, or none that was finished once."""
-        manifest = self.manifest()
-        if manifest is None:
+        return self.sealed().manifest
+
+    def sealed(self, trusted: Ed25519PublicKey | None = None) -> Sealed:
+        """The same, and who signed it. Raises `DamagedError` too for what `trusted` did not."""
+        found = self._sealed(trusted)
+        if found is None:
             raise TargetError(self.name, f"is no archive: it has no {MANIFEST_FILE}")
-        if manifest.run == 0:
+        if found.manifest.run == 0:
             reason = "its first run was not finished: finish it with `backstock archive write`"
             raise TargetError(self.name, reason)
-        return manifest
+        return found
 
-    def save(self, manifest: Manifest) -> None:
-        self.put(MANIFEST_FILE, encode(manifest))
+    def save(self, manifest: Manifest, key: HeadKey | None = None) -> None:
+        self.put(MANIFEST_FILE, encode(manifest, key))
+
+    def _sealed(self, trusted: Ed25519PublicKey | None) -> Sealed | None:
+        content = self.read_if_there(MANIFEST_FILE)
+        return None if content is None else decode(self.path(MANIFEST_FILE), content, trusted)
 
     def path(self, file: str) -> str:
         """As shown to people."""

@@ -54,13 +54,14 @@ def write(
     segment_events: int = SEGMENT_EVENTS,
     progress: Progress = lambda _done, _all: None,
 ) -> Written:
-    """Archive everything up to now. With `key`, the heads are signed; else the last ones are taken.
+    """Archive everything up to now. `key` signs heads and manifest; without, the manifest is not
+    signed, and the last heads are those that the relay signed.
 
     Raises `ArchiveError`s, `LogGapError`, `LogUnavailableError` and psycopg's own; then the archive
     is as the run before has left it.
     """
     with snapshot_of(log_dsn, target.name) as snapshot:
-        before = _begun(target, snapshot)
+        before = _begun(target, snapshot, key)
         pending = pending_segments(target, before)
         _refuse_other(target, before, (*before.events, *pending), snapshot)
         _sweep(target, {PENDING_FILE, *(each.file for each in (*before.files(), *pending))})
@@ -90,7 +91,7 @@ def write(
             public_keys={**before.public_keys, **_public(key)},
         )
         crash_point("archive.before_manifest")
-        target.save(after)
+        target.save(after, key)
         crash_point("archive.after_manifest")
         _sweep(target, {each.file for each in after.files()})
     return Written(
@@ -104,7 +105,7 @@ def write(
     )
 
 
-def _begun(target: Target, snapshot: Snapshot) -> Manifest:
+def _begun(target: Target, snapshot: Snapshot, key: HeadKey | None) -> Manifest:
     found = target.manifest()
     if found is not None:
         return found
@@ -114,7 +115,7 @@ def _begun(target: Target, snapshot: Snapshot) -> Manifest:
     shards = len(snapshot.positions)
     begun = Manifest(store_id=snapshot.store_id, epoch=snapshot.epoch, shards=shards)
     # First of all, so that what a run leaves that dies can be told from somebody's files.
-    target.save(begun)
+    target.save(begun, key)
     return begun
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import psycopg
 import pytest
 from msgspec.structs import replace
@@ -14,6 +15,7 @@ from eventlog.heads import HeadKey
 from eventlog.log import GENESIS_HASH, RecordedEvent
 from replay.archive.faults import DamagedError, TargetError
 from replay.archive.proof import check
+from replay.archive.restoring import restore
 from replay.archive.tables import EVENTS, event_columns, recorded_events
 from replay.archive.target import ParquetFile, Target
 from tests.appends import log
@@ -157,3 +159,58 @@ def test_a_target_that_cannot_be_written_is_refused(archived: Archived) -> None:
         archived.write()
     with pytest.raises(TargetError, match="is no place for an archive"):
         Target.of("gopher://hole/archive")
+
+
+def dropped_heads(archived: Archived, *, key: HeadKey | None) -> None:
+    """As somebody would forge it who can write files: a manifest that names no head."""
+    manifest = archived.target.known_manifest()
+    archived.target.save(replace(manifest, heads=()), key)
+
+
+def test_a_forged_archive_whose_heads_were_dropped_is_refused_by_the_key(
+    archived: Archived, empty_database: Database
+) -> None:
+    archived.write()
+    assert check(archived.target, trusted=archived.key.public).signed_by == archived.key.key_id
+    dropped_heads(archived, key=None)
+    with pytest.raises(DamagedError, match=r"is not signed, so key .* proves nothing"):
+        check(archived.target, trusted=archived.key.public)
+    with pytest.raises(DamagedError, match="is not signed"):
+        restore(
+            archived.target,
+            admin_dsn=empty_database.admin,
+            key_id=archived.key.key_id,
+            trusted=archived.key.public,
+        )
+    assert one(empty_database, "SELECT count(*) FROM events") == 0
+    without = archived.check()
+    assert (without.signed_by, without.signed_heads, without.unproven) == ("", 0, 18)
+
+
+def test_an_archive_that_another_key_has_signed_is_refused(
+    archived: Archived, tmp_path: Path
+) -> None:
+    archived.write()
+    dropped_heads(archived, key=HeadKey.in_directory(tmp_path / "other"))
+    with pytest.raises(DamagedError, match=f"not signed by key {archived.key.key_id}"):
+        check(archived.target, trusted=archived.key.public)
+
+
+def test_with_a_key_every_ledger_that_has_events_must_have_a_head(archived: Archived) -> None:
+    archived.write()
+    dropped_heads(archived, key=archived.key)
+    assert archived.check().unproven == 18
+    with pytest.raises(DamagedError, match=r"ledger acme/main has 5 events and no signed head"):
+        check(archived.target, trusted=archived.key.public)
+
+
+def test_a_signature_that_does_not_fit_is_refused_without_a_key_too(
+    archived: Archived,
+) -> None:
+    archived.write()
+    path = archived.place / "manifest.json"
+    signed = msgspec.json.decode(path.read_bytes())
+    signed["signature"] = "AAAA" + signed["signature"][4:]
+    path.write_bytes(msgspec.json.encode(signed))
+    with pytest.raises(DamagedError, match="is not signed by key"):
+        archived.check()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -10,9 +11,11 @@ import pytest
 from msgspec.structs import replace
 
 from eventlog.chain import microseconds
+from eventlog.heads import PUBLIC_NAME, HeadKey
 from replay.archive.faults import DamagedError
 from replay.archive.key_rows import NewKeys
-from replay.archive.manifest import KeyMark, Manifest, Segment, Span, decode, encode, tails_of
+from replay.archive.manifest import KeyMark, Manifest, Segment, Span, tails_of
+from replay.archive.signature import decode, encode
 from replay.archive.snapshot import LONG_AGO, KeyCount
 
 STORE = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
@@ -46,7 +49,7 @@ def manifest(*events: Segment) -> Manifest:
 
 def test_a_manifest_is_read_as_it_was_written() -> None:
     written = manifest(segment(1, 5), segment(6, 9, before="11" * 32, after="22" * 32))
-    assert decode("m", encode(written)) == written
+    assert decode("m", encode(written)).manifest == written
     assert tails_of(written.events)["acme/main"].position == 9
 
 
@@ -70,9 +73,13 @@ def test_a_manifest_of_a_format_to_come_is_not_guessed_at() -> None:
         decode("m", encode(replace(manifest(), format=2)))
 
 
-def test_every_changed_byte_of_a_manifest_is_noticed_or_means_the_same() -> None:
-    written = manifest(segment(1, 5))
-    content = encode(written)
+@pytest.mark.parametrize("signed", [False, True])
+def test_every_changed_byte_of_a_manifest_is_noticed(tmp_path: Path, *, signed: bool) -> None:
+    key = HeadKey.in_directory(tmp_path)
+    pem = (tmp_path / PUBLIC_NAME).read_text()
+    written = replace(manifest(segment(1, 5)), public_keys={key.key_id: pem})
+    content = encode(written, key if signed else None)
+    assert decode("m", content).signed_by == (key.key_id if signed else "")
     for place in range(0, len(content), 7):
         changed = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
         with pytest.raises(DamagedError):
