@@ -5,7 +5,15 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from bench import append_path, cold_stream, full_import, log_path, replay
+from bench import (
+    append_path,
+    cold_stream,
+    full_import,
+    log_path,
+    replay,
+    replay_memory,
+    selective,
+)
 from bench.figures import Figure, write
 
 MEASUREMENTS = {
@@ -13,6 +21,8 @@ MEASUREMENTS = {
     "log_path": log_path.measure,
     "cold_stream": cold_stream.measure,
     "replay": replay.measure,
+    "replay_memory": replay_memory.measure,
+    "selective": selective.measure,
     "full_import": full_import.measure,
 }
 LOG_WIDTH = 140
