@@ -13,10 +13,11 @@ from commands.answers import declined
 from commands.folds import Folded, StreamKey
 from commands.messages import COMMAND
 from commands.view import CommandView
-from domain.events import StockEvent
+from domain.events import ReplayEvent, StockEvent
 from domain.refusals import Refusal
 from domain.stock_history import HistoryNeededError, StockHistory
-from domain.values import Facts, Occasion
+from domain.streams import replay_stream
+from domain.values import Fact, Facts, Occasion
 from replay.fork.recovery import Past
 from replay.fork.refused import Refused, refused
 from replay.fork.rules import TODAY, Rules
@@ -68,6 +69,16 @@ class MemoryLedger:
             self._record(command.key, decided)
         self.clock += timedelta(minutes=1)
         return decided
+
+    def note(self, event: ReplayEvent) -> None:
+        """As a replay puts it into a ledger: no command's, but with a key."""
+        fact = Fact(
+            stream=replay_stream(event.replay_id),
+            event=event,
+            event_id=UUID(int=next(self._numbers)),
+            occurred_at=self.clock,
+        )
+        self._record(f"replay/{event.replay_id}", (fact,))
 
     def _decided(self, command: Any, occasion: Occasion) -> tuple[Refusal | Facts, CommandView]:
         while True:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from domain.streams import kind_of
 from replay.fork.fork import Fork, Step
 from replay.fork.recovery import Past
 from replay.fork.refused import Refused
@@ -48,7 +49,11 @@ class RefusedTally:
 
 
 class Walk:
-    """`clock` is the business's time: the latest `occurred_at` so far, which never runs back."""
+    """`clock` is the business's time: the latest `occurred_at` so far, which never runs back.
+
+    What is told of read models is no past of the business: it is passed over, for it would set the
+    clock to the day of a replay.
+    """
 
     def __init__(
         self, fork: Fork, pasts: Iterable[Past], refused: Iterable[Refused], window: Window
@@ -57,7 +62,7 @@ class Walk:
         self.position = 0
         self.refused = RefusedTally()
         self._fork = fork
-        self._pasts = iter(pasts)
+        self._pasts = (past for past in pasts if _is_of_business(past))
         self._refused = _Queue(iter(refused))
         self._window = window
         self._first: Past | None = None
@@ -155,6 +160,10 @@ class _Queue:
         while self._next is not None and (instant is None or self._next.recorded_at <= instant):
             found, self._next = self._next, next(self._refused, None)
             yield found
+
+
+def _is_of_business(past: Past) -> bool:
+    return any(kind_of(fact.stream) != "replay" for fact in past.facts)
 
 
 def _later(clock: datetime | None, past: Past) -> datetime:

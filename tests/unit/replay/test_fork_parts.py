@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from domain.events import ReplayPromoted
 from domain.item import Item
 from domain.refusals import Refusal
 from replay.fork.policy import AS_IT_WAS, ItemPolicy, Policy, PolicyError, read_policy
@@ -17,6 +18,16 @@ from replay.fork.what_if import WhatIf, what_if
 from tests.builders import minute
 from tests.pasts import LEDGER, MemoryLedger
 
+PROMOTED = ReplayPromoted(
+    replay_id="7",
+    generation=2,
+    read_models=("stock_levels v2",),
+    up_to=3,
+    receipt_sha256="00",
+    events_root="00",
+    key_id="k",
+    signature="",
+)
 ITEM = Item(sku="A", name="A", safety_stock=3, backorder_limit=5, attributes={})
 
 
@@ -148,3 +159,20 @@ def _with_backorders(ledger: MemoryLedger) -> WhatIf:
         policy=Policy(backorder_limit=2),
         window=Window(),
     )
+
+
+def test_a_promoted_replay_is_no_past_of_the_business() -> None:
+    """It is dated by the day of the replay, years after what it replayed."""
+    ledger = MemoryLedger()
+    ledger.send(type="register_location", location="WH", name="WH")
+    ledger.send(type="register_item", sku="A", name="A")
+    ledger.send(type="receive_stock", sku="A", location="WH", quantity=5)
+    ended_at, ledger.clock = ledger.clock, minute(1_000_000)
+    ledger.note(PROMOTED)
+    ledger.clock = ended_at
+    ledger.send(type="ship_stock", sku="A", location="WH", quantity=2)
+    result = what_if(
+        LEDGER, ledger.pasts, ledger.refusals, ledger, policy=AS_IT_WAS, window=Window()
+    )
+    assert (result.ended_at, result.commands) == (ended_at, 4)
+    assert result.is_as_it_happened
