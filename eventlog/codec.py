@@ -43,6 +43,8 @@ TYPE_NAMES: Mapping[type, str] = {
     facts.ReplayPromoted: "replay.promoted.v1",
 }
 EVENT_TYPES: Mapping[str, type] = {name: fact for fact, name in TYPE_NAMES.items()}
+# What can be read: today's types, and the older ones that are brought up to them.
+KNOWN_TYPES = frozenset(EVENT_TYPES) | frozenset(STEPS)
 
 Document = dict[str, Any]
 

@@ -17,7 +17,7 @@ from typing import Final
 import structlog
 
 from eventlog.applying import Applier
-from eventlog.codec import EVENT_TYPES
+from eventlog.codec import KNOWN_TYPES
 from eventlog.feed import EventSource, ShardFeed
 from eventlog.leases import ShardLeases
 from eventlog.log import LogReader
@@ -118,7 +118,7 @@ class Consumer:
             surroundings.parked,
             surroundings.reader,
             epoch=surroundings.epoch,
-            known_types=EVENT_TYPES,
+            known_types=KNOWN_TYPES,
         )
 
     def turn(self, stop: Event) -> None:

@@ -22,7 +22,7 @@ from psycopg.rows import TupleRow
 from redis.exceptions import OutOfMemoryError
 
 from eventlog.applying import Applier
-from eventlog.codec import EVENT_TYPES
+from eventlog.codec import KNOWN_TYPES
 from eventlog.log import LogReader
 from eventlog.outages import OUTAGES, Backoff
 from eventlog.parked import ParkedStreams
@@ -252,7 +252,7 @@ class _Build:
         epoch = store_identity(self.pool).epoch
         projection = self.make(model)
         parked = ParkedStreams(self.pool, model.name, model.version)
-        applier = Applier(projection, parked, self.reader, epoch=epoch, known_types=EVENT_TYPES)
+        applier = Applier(projection, parked, self.reader, epoch=epoch, known_types=KNOWN_TYPES)
         applier.load_parked()
         return _Version(model=model, projection=projection, applier=applier)
 

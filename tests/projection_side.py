@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 
 from domain.events import Event
 from eventlog.applying import Applier
-from eventlog.codec import EVENT_TYPES, encode
+from eventlog.codec import KNOWN_TYPES, encode
 from eventlog.log import Decided, LedgerHead, NewEvent, RecordedEvent, StoredAnswer
 from eventlog.parked import ParkedStreams
 from eventlog.postgres.append import PostgresAppender
@@ -131,7 +131,7 @@ def applier(log: Journal, projection: Projection) -> Applier:
         ParkedStreams(log.pool, projection.name, projection.version),
         log.reader,
         epoch=log.identity.epoch,
-        known_types=EVENT_TYPES,
+        known_types=KNOWN_TYPES,
     )
     found.load_parked()
     return found

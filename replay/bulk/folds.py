@@ -13,7 +13,7 @@ from typing import cast
 import msgspec
 
 from domain.events import LocationRegistered
-from eventlog.codec import EVENT_TYPES
+from eventlog.codec import KNOWN_TYPES
 from eventlog.log import LogReader, RecordedEvent
 from eventlog.projection import LedgerMark, PoisonEventError
 from projections.availability.fold import HashChange, pieces
@@ -65,7 +65,7 @@ class _Read:
             self.last = page[-1]
             self.last_of |= {event.ledger: event for event in page}
             types = {event.type for event in page}
-            if not types <= EVENT_TYPES.keys() | self.wanted | self.aside:
+            if not types <= KNOWN_TYPES:
                 _refuse_unknown(page)
             if types & self.aside:
                 self.kept += [event for event in page if event.type in self.aside]
@@ -144,7 +144,7 @@ def _bare(event: RecordedEvent) -> RecordedEvent:
 
 def _refuse_unknown(page: list[RecordedEvent]) -> None:
     for event in page:
-        if event.type not in EVENT_TYPES:
+        if event.type not in KNOWN_TYPES:
             raise PoisonEventError(event, f"this code does not know the type {event.type!r}")
 
 

@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any, Final
 
 from eventlog.applying import Applier
-from eventlog.codec import EVENT_TYPES
+from eventlog.codec import KNOWN_TYPES
 from eventlog.log import LogReader
 from eventlog.parked import ParkedStream, ParkedStreams
 from eventlog.postgres.connections import Pool, borrowed
@@ -117,7 +117,7 @@ class Retrying:
             projection = self.make(model)
             positions = {shard: projection.checkpoint(shard).position for shard in sorted(ours)}
             applier = Applier(
-                projection, parked, self.reader, epoch=self.epoch, known_types=EVENT_TYPES
+                projection, parked, self.reader, epoch=self.epoch, known_types=KNOWN_TYPES
             )
             applier.load_parked()
 

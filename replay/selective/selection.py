@@ -16,8 +16,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from domain.streams import item_stream, order_stream, stock_stream
-from eventlog.codec import EVENT_TYPES
-from eventlog.upcasters import STEPS
+from eventlog.codec import EVENT_TYPES, KNOWN_TYPES
 from projections.queries.standing import position_before
 
 STREAMS_MAX: Final = 200_000
@@ -123,7 +122,7 @@ class Selection:
                 raise SelectionError(f"{name}: {instant} has no time zone, such as Z")
         if self._is_empty_range():
             raise SelectionError("--from is not before --until: no instant lies between them")
-        if self.type_name is not None and self.type_name not in {*EVENT_TYPES, *STEPS}:
+        if self.type_name is not None and self.type_name not in KNOWN_TYPES:
             known = ", ".join(sorted(EVENT_TYPES))
             raise SelectionError(f"--type: no event type {self.type_name!r}; there are {known}")
 
