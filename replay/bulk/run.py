@@ -62,10 +62,12 @@ def fold_ranges(
     try:
         for answer in workers.fold(_ranges(model, sink, spans, range_events, turn)):
             if answer.of.shard != shard:
-                _write(sink, shard, turn)
+                if not _write(sink, shard, turn):
+                    return
                 shard = answer.of.shard
             if isinstance(answer, Refused):
-                _write(sink, shard, turn)
+                if not _write(sink, shard, turn):
+                    return
                 raise RangeRefusedError(shard, answer.of.after, answer.of.last, answer.why)
             sink.add(answer)
             if sink.is_full and not _write(sink, shard, turn):
