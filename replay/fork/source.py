@@ -22,15 +22,16 @@ from replay.fork.recovery import Past
 from replay.fork.refused import Refused, refused
 
 PAGE_EVENTS = 2_000
-PAGE_REFUSED = 1_000
+PAGE_REFUSED = 20_000  # Each page looks through all keys of the ledger.
 # A page of a long past may have to come off the disk.
 STATEMENT_MILLISECONDS_MAX = 60_000
-POOL_SIZE = 3  # Pages, refused commands, and the past of one stock meanwhile.
+POOL_SIZE = 2  # Pages, and the past of one stock meanwhile.
 HEAD = "SELECT position FROM ledgers WHERE ledger = %s"
 REFUSED = (
     "SELECT key, recorded_at, answer FROM command_keys WHERE ledger = %s AND NOT accepted"
-    " ORDER BY recorded_at, key"
+    " AND (recorded_at, key) > (%s, %s) ORDER BY recorded_at, key LIMIT %s"
 )
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class UnknownLedgerError(Exception):
@@ -97,16 +98,19 @@ class PastOfLedger:
             yield _past(key, waiting)
 
     def refused(self) -> Iterator[Refused]:
-        """Refused commands by `recorded_at`: they have no position."""
-        with (
-            borrowed(self._pool) as connection,
-            connection.transaction(),
-            connection.cursor("refused") as cursor,
-        ):
-            cursor.itersize = PAGE_REFUSED
-            cursor.execute(REFUSED, (self._ledger,))
-            for key, recorded_at, answer in cursor:
-                yield refused(key, recorded_at.astimezone(UTC), bytes(answer))
+        """Refused commands by `recorded_at`: they have no position.
+
+        Page by page, so that no transaction stays open for as long as the walk takes.
+        """
+        at, key = LONG_AGO, ""
+        while page := self._page_of_refused(at, key):
+            for key, at, answer in page:
+                yield refused(key, at.astimezone(UTC), bytes(answer))
+
+    def _page_of_refused(self, at: datetime, key: str) -> list[tuple[str, datetime, bytes]]:
+        with borrowed(self._pool) as connection:
+            rows = connection.execute(REFUSED, (self._ledger, at, key, PAGE_REFUSED))
+            return rows.fetchall()
 
     def history(self, stream: str, version: int) -> StockHistory:
         """A stock's whole past up to this version."""

@@ -11,6 +11,7 @@ import pytest
 
 from ops.sample import SampleSize
 from ops.sample import commands as sample
+from replay.fork import source
 from replay.fork.policy import AS_IT_WAS, ItemPolicy, Policy
 from replay.fork.source import PastOfLedger, UnknownLedgerError, read_only_pool
 from replay.fork.walk import Window
@@ -63,6 +64,34 @@ async def test_under_the_same_policy_a_past_of_every_kind_comes_out_exactly(
     assert result.refused.placed > 0
     assert result.refused.unplaced == 0
     assert result.happened.promised > 100
+
+
+async def test_refused_commands_come_page_by_page_and_no_transaction_waits_for_the_walk(
+    postgres_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "PAGE_REFUSED", 2)
+    async with write_side(postgres_database.log) as side:
+        await catalogue(side)
+        asks = [
+            RESERVE | {"key": f"r{n}", "reservation_id": f"r{n}", "quantity": 10_000 + n}
+            for n in range(5)
+        ]
+        await side.send_all(*asks)
+    with (
+        read_only_pool(postgres_database.read, "acme") as pool,
+        psycopg.connect(postgres_database.admin) as watching,
+    ):
+        walk = PastOfLedger(pool, LEDGER).refused()
+        found = [next(walk)]
+        left_open = watching.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'backstock-fork'"
+            " AND datname = current_database() AND xact_start IS NOT NULL"
+        ).fetchone()
+        found += walk
+    assert left_open == (0,)
+    assert {each.key for each in found} >= {f"r{n}" for n in range(5)}
+    assert len(found) == len({each.key for each in found})
+    assert found == sorted(found, key=lambda each: (each.recorded_at, each.key))
 
 
 async def test_units_refused_for_want_of_stock_are_promised_where_backorders_are_let(
