@@ -1,22 +1,24 @@
 """What the code that folds an event is, as a hash: it changes when the code's meaning may have.
 
-Comments, docstrings and layout are no part of it.
+It covers how an event of the type is read (its shape, the steps from older shapes), what it moves,
+and the modules that fold and write. How batches, checkpoints and outages are handled
+(`projection.py`, `projections.postgres`) is no part of it: tests hold that to one result.
 """
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
 from collections.abc import Mapping, Sequence
 from functools import cache
 from hashlib import sha256
+from importlib.resources import files
 from types import FunctionType, ModuleType
 
 from eventlog import upcasters
-from projections import item_facts, stock_facts
+from eventlog.codec import EVENT_TYPES
+from projections import item_facts
 from projections.availability import fold as availability_fold
 from projections.availability import shard_store
+from projections.code_text import text_of
 from projections.editions import Edition
 from projections.item_facts import ITEM_STORED, LOCATION_STORED
 from projections.movements import dimensions as movements_dimensions
@@ -25,34 +27,35 @@ from projections.movements import schema as movements_schema
 from projections.orders import fold as orders_fold
 from projections.orders import tables as orders_tables
 from projections.orders.fold import CHARGE_STORED, ORDER_STORED
+from projections.stock_facts import StockRule, read_stock
 from projections.stock_levels import fold as stock_levels_fold
 from projections.stock_levels import tables as stock_levels_tables
 
-# What every event of the projection goes through.
+# What every event of the projection goes through, with what is imported into it.
 SHARED: Mapping[str, Sequence[ModuleType]] = {
     "stock_levels": (stock_levels_fold, stock_levels_tables),
     "orders": (orders_fold, orders_tables),
     "availability": (availability_fold, shard_store),
     "movements": (movements_fold, movements_dimensions, movements_schema),
 }
-OF_ITEMS: Sequence[ModuleType] = (item_facts,)
+SCRIPTS: Mapping[str, Sequence[str]] = {"availability": ("apply.lua",)}
+PROJECTIONS = "projections"
+FACTS = "domain.events"
+STEPS = "eventlog.upcasters"
 
 
 def fingerprints(projection: str, edition: Edition) -> dict[str, str]:
     """Stored event type -> SHA-256, in hex, for each type that the projection handles."""
-    shared = "".join(map(_of_module, (*SHARED[projection], upcasters)))
-    found = {}
     if projection == "orders":
-        found = dict.fromkeys(ORDER_STORED | CHARGE_STORED, shared)
+        found = {stored: _of_fact(stored) for stored in ORDER_STORED | CHARGE_STORED}
     else:
-        decoding = _of_source(inspect.getsource(stock_facts.StockFact))
-        for stored, rule in edition.rules.items():
-            assert isinstance(rule.move, FunctionType)
-            found[stored] = shared + decoding + _of_source(inspect.getsource(rule.move))
         items = ITEM_STORED if projection == "availability" else ITEM_STORED | LOCATION_STORED
-        found |= dict.fromkeys(items, shared + "".join(map(_of_module, OF_ITEMS)))
+        folded = text_of(item_facts, (PROJECTIONS,))
+        found = {stored: folded + _of_fact(stored) for stored in items}
+        found |= {stored: _of_rule(stored, rule) for stored, rule in edition.rules.items()}
+    shared = _shared(projection)
     return {
-        stored: sha256(f"{stored}\0{code}".encode()).hexdigest()
+        stored: sha256(f"{stored}\0{shared}\0{code}".encode()).hexdigest()
         for stored, code in sorted(found.items())
     }
 
@@ -65,17 +68,36 @@ def changed(before: Mapping[str, str], after: Mapping[str, str]) -> frozenset[st
 
 
 @cache
-def _of_module(module: ModuleType) -> str:
-    return _of_source(inspect.getsource(module))
+def _shared(projection: str) -> str:
+    texts = [text_of(module, (PROJECTIONS,)) for module in SHARED[projection]]
+    directory = files(f"{PROJECTIONS}.{projection}")
+    for name in SCRIPTS.get(projection, ()):
+        lines = directory.joinpath(name).read_text(encoding="utf-8").splitlines()
+        texts += [line.strip() for line in lines if not line.strip().startswith("--")]
+    return "\n".join(texts)
 
 
-@cache
-def _of_source(source: str) -> str:
-    tree = ast.parse(textwrap.dedent(source))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
-            if ast.get_docstring(node, clean=False) is not None:
-                node.body = node.body[1:] or [ast.Pass()]
-            if isinstance(node, ast.FunctionDef):
-                node.name = "_"  # The edition's own name for it says nothing.
-    return ast.dump(tree)
+def _of_fact(stored: str) -> str:
+    """Of an event that is decoded into the fact that the domain knows."""
+    steps, current = _steps(stored)
+    return steps + text_of(EVENT_TYPES[current], (FACTS,))
+
+
+def _of_rule(stored: str, rule: StockRule) -> str:
+    steps, current = _steps(stored)
+    older = text_of(EVENT_TYPES[current], (FACTS,)) if steps else ""
+    # An edition may be written anywhere; its own name for a move says nothing.
+    assert isinstance(rule.move, FunctionType)
+    home = rule.move.__module__.partition(".")[0]
+    read = text_of(read_stock, (PROJECTIONS,)) + text_of(rule.decode, (PROJECTIONS,))
+    moved = text_of(rule.move, (PROJECTIONS, FACTS, home), is_named=False)
+    return f"{steps}\0{older}\0{rule.type}\0{read}\0{moved}"
+
+
+def _steps(stored: str) -> tuple[str, str]:
+    """The code that makes today's shape of a stored one, and the name of that shape."""
+    texts, current = [], stored
+    while (step := upcasters.STEPS.get(current)) is not None:
+        texts.append(text_of(step, (STEPS, step.__module__)))
+        current = upcasters.next_version(current)
+    return "\n".join(texts), current
