@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -12,17 +12,17 @@ import orjson
 
 from replay.compensation.differences import Difference, Differences
 from replay.compensation.proposals import (
-    KEY_PREFIX,
     ByHand,
     Proposal,
     Proposing,
     Settled,
+    Tried,
 )
 from replay.compensation.rules import TODAY, rules
 from replay.fork.fork import Fork, Pasts
 from replay.fork.policy import AS_IT_WAS, Policy
 from replay.fork.recovery import Past
-from replay.fork.refused import Refused
+from replay.fork.refused import MAKES_UP, Refused
 from replay.fork.walk import Point, Walk, Window
 
 Told = Callable[[int], None]
@@ -43,7 +43,7 @@ class Corrected:
         said = orjson.dumps([self.rules, policy], option=orjson.OPT_SORT_KEYS)
         digest = sha256(said).hexdigest()[:8]
         refused = f":{difference.key}" if difference.kind == "promised" else ""
-        named = f"{KEY_PREFIX}{self.rules}-{digest}/{difference.position}{refused}/{number}"
+        named = f"{MAKES_UP}{self.rules}-{digest}/{difference.position}{refused}/{number}"
         return named[:200]
 
 
@@ -108,11 +108,11 @@ def compensation_plan(
     Commands that make up for something are no part of the corrected past: they answer to the one
     that happened. Pure but for what its arguments read. Raises UnknownRulesError.
     """
-    sent: set[str] = set()
+    tried = Tried()
 
     def makes_up(key: str) -> bool:
-        if key.startswith(KEY_PREFIX):
-            sent.add(key)
+        if key.startswith(MAKES_UP):
+            tried.accepted.add(key)
             return True
         return False
 
@@ -124,7 +124,7 @@ def compensation_plan(
         every_fact=True,
         is_left_out=makes_up,
     )
-    walk = Walk(fork, pasts, refused, Window(start=start))
+    walk = Walk(fork, pasts, _noted(refused, tried), Window(start=start))
     for position in walk.reach_start():
         told(position)
     plan = Plan(ledger=ledger, corrected=corrected, after_position=walk.position)
@@ -137,8 +137,15 @@ def compensation_plan(
         told(walk.position)
     plan.position, plan.carried_on = walk.position, differences.carried_on
     plan.differences = differences.found
-    _propose(plan, Proposing(fork.worlds.happened(), ledger, latest, corrected.key, sent))
+    _propose(plan, Proposing(fork.worlds.happened(), ledger, latest, corrected.key, tried))
     return plan
+
+
+def _noted(refused: Iterable[Refused], tried: Tried) -> Iterator[Refused]:
+    for each in refused:
+        if each.key.startswith(MAKES_UP):
+            tried.refused.add(each.key)
+        yield each
 
 
 def _propose(plan: Plan, proposing: Proposing) -> None:

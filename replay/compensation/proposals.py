@@ -4,8 +4,8 @@ people.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -23,7 +23,6 @@ from replay.compensation.differences import Difference
 from replay.fork.effects import NO_EFFECT
 from replay.fork.rules import TODAY
 
-KEY_PREFIX = "compensate/"
 AGAIN = "/again"
 ID_LENGTH_MAX = 64
 Body = dict[str, Any]
@@ -55,6 +54,24 @@ class Settled:
 Remedy = Proposal | ByHand | Settled
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """Keys of what was sent before to make up for something. The answer to a key is for ever, so
+    what was refused can only be asked again under another one.
+    """
+
+    accepted: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+
+    def next_key(self, key: str) -> str | None:
+        """The key for the next attempt; None when one was accepted."""
+        named, attempt = key, 1
+        while named in self.refused:
+            attempt += 1
+            named = f"{key}~{attempt}"
+        return None if named in self.accepted else named
+
+
 class Proposing:
     """Proposals in the order in which they are to be sent: each is decided on the state that those
     before it leave.
@@ -66,13 +83,13 @@ class Proposing:
         ledger: str,
         now: datetime,
         key_of: Callable[[Difference, int], str],
-        sent: Collection[str],
+        tried: Tried,
     ) -> None:
         self._today = today
         self._ledger = ledger
         self._now = now
         self._key_of = key_of
-        self._sent = sent
+        self._tried = tried
         numbers = count(1)
         self._new_id: Callable[[], UUID] = lambda: UUID(int=next(numbers))
 
@@ -87,8 +104,8 @@ class Proposing:
             )
             return
         for number, wanted in enumerate(bodies, start=1):
-            key = self._key_of(difference, number)
-            if key in self._sent:
+            key = self._tried.next_key(self._key_of(difference, number))
+            if key is None:
                 yield Settled(difference=difference)
                 continue
             body = {"type": wanted["type"], "key": key, "ledger": self._name, **wanted}

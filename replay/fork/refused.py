@@ -17,6 +17,8 @@ from replay.fork.demand import Demand
 from replay.fork.recovery import command
 
 SHORT = "insufficient_stock"
+# Keys of commands that make up for wrong decisions (replay.compensation): nobody's demand.
+MAKES_UP = "compensate/"
 AskKind = Literal["promise", "shipment", "departure"]
 
 

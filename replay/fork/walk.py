@@ -16,7 +16,7 @@ from datetime import datetime
 from domain.streams import kind_of
 from replay.fork.fork import Fork, Step
 from replay.fork.recovery import Past
-from replay.fork.refused import Refused
+from replay.fork.refused import MAKES_UP, Refused
 
 Point = int | datetime  # A ledger position, or an instant of the business's time.
 
@@ -63,7 +63,8 @@ class Walk:
         self.refused = RefusedTally()
         self._fork = fork
         self._pasts = (past for past in pasts if _is_of_business(past))
-        self._refused = _Queue(iter(refused))
+        customers = (each for each in refused if not each.key.startswith(MAKES_UP))
+        self._refused = _Queue(customers)
         self._window = window
         self._first: Past | None = None
 

@@ -17,8 +17,10 @@ from replay.compensation.approval import NotApprovableError, read_approved
 from replay.compensation.plan import Corrected, Plan, compensation_plan
 from replay.compensation.planted import IGNORES_HELD
 from replay.compensation.rules import RULES, UnknownRulesError
-from replay.fork.policy import Policy
+from replay.fork.policy import AS_IT_WAS, Policy
 from replay.fork.rules import TODAY, Rules
+from replay.fork.walk import Window
+from replay.fork.what_if import what_if
 from tests.builders import minute
 from tests.pasts import LEDGER, MemoryLedger
 from tests.unit.replay.test_fork_laws import trade, traded
@@ -134,7 +136,8 @@ def test_a_fact_that_meant_something_else_is_adjusted_each_time(
     assert planned(ledger, rules="torn").proposals == []
 
 
-def test_a_reservation_that_was_expired_too_early_is_made_again_while_it_may_be() -> None:
+def expired_early() -> MemoryLedger:
+    """Four units; two reservations of two, both ended by a clock that ran ahead."""
     ledger = MemoryLedger()
     kind = next(kind for kind in TODAY if kind.type_name == "expire_reservation")
     ledger.rules = {
@@ -157,12 +160,38 @@ def test_a_reservation_that_was_expired_too_early_is_made_again_while_it_may_be(
         ledger.send(type="expire_reservation", **SHELF, reservation_id=name)
     ledger.clock = minute(300)
     ledger.rules = TODAY
+    return ledger
+
+
+def test_a_reservation_that_was_expired_too_early_is_made_again_while_it_may_be() -> None:
+    ledger = expired_early()
     plan = planned(ledger)
     (proposal,) = plan.proposals
     assert (proposal.body["reservation_id"], proposal.body["quantity"]) == ("r1/again", 2)
     (by_hand,) = plan.by_hand
     assert "r2" in by_hand.why
     assert apply(plan, ledger) == []
+
+
+def test_what_was_refused_once_is_proposed_again_under_another_key_and_is_nobodys_demand() -> None:
+    ledger = expired_early()
+    first = planned(ledger)
+    hold: dict[str, Any] = {"type": "reserve_stock", **SHELF, "expires_at": LATER}
+    ledger.send(**hold, reservation_id="r3", quantity=3)
+    assert apply(first, ledger) == ["insufficient_stock"]
+    ledger.send(type="release_reservation", **SHELF, reservation_id="r3")
+    second = planned(ledger)
+    assert "promised" not in {each.kind for each in second.differences}
+    (key,) = (each.body["key"] for each in first.proposals)
+    (next_key,) = (each.body["key"] for each in second.proposals)
+    assert next_key == f"{key}~2"
+    asked = what_if(
+        LEDGER, ledger.pasts, ledger.refusals, ledger, policy=AS_IT_WAS, window=Window()
+    )
+    assert asked.happened.asked == 2 + 2 + 3
+    assert apply(second, ledger) == []
+    again = planned(ledger)
+    assert again.proposals == []
 
 
 def test_what_rules_would_have_promised_is_left_to_people() -> None:
