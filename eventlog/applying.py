@@ -156,7 +156,10 @@ class Applier:
         stream: ParkedStream,
         position_of: Callable[[str], int | None],
     ) -> None:
-        events = self._kept_back(stream, position_of(stream.ledger) or 0)
+        upto = position_of(stream.ledger)
+        if upto is None:
+            return
+        events = self._kept_back(stream, upto)
         while page := list(islice(events, RETRY_PAGE)):
             if position_of(stream.ledger) is None:
                 return
@@ -165,7 +168,9 @@ class Applier:
                 self._parked[key] = failed.event.ledger_position
                 log.error("retry failed", stream=stream.stream, error=str(failed))
                 return
-        self._streams.unpark(*key)
+        if (kept := self._streams.unpark(*key, upto=upto)) is not None:
+            self._parked[key] = kept
+            return
         del self._parked[key]
         log.info("stream unparked", projection=self._projection.name, stream=stream.stream)
 

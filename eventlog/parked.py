@@ -80,10 +80,16 @@ class ParkedStreams:
             connection.execute(KEEP_BACK, self._letters(letters))
 
     def keep_back(self, letters: Sequence[RecordedEvent]) -> None:
-        """Note more events of parked streams as dead letters. Repeatable."""
+        """Note more events of parked streams as dead letters. Repeatable.
+
+        A stream that somebody else has let flow meanwhile is parked again from its first letter,
+        to be retried: what is kept back is never without its park.
+        """
         if letters:
-            with borrowed(self._pool) as connection:
-                connection.execute(KEEP_BACK, self._letters(letters))
+            rows = self._letters(letters)
+            with borrowed(self._pool) as connection, connection.transaction():
+                connection.execute(HOLD, rows)
+                connection.execute(KEEP_BACK, rows)
 
     def dead_letters(self, ledger: str, stream: str, after: int = 0) -> Sequence[DeadLetter]:
         """A page of a parked stream's events, by ledger position from `after` on."""
@@ -110,15 +116,26 @@ class ParkedStreams:
         with borrowed(self._pool) as connection, connection.transaction():
             key = (self._projection, self._version, event.ledger, event.stream)
             error = error.replace("\0", "\\0")[:ERROR_CHARACTERS_MAX]
-            connection.execute(PARK_AGAIN, (event.ledger_position, error, *key))
-            connection.execute(FORGET_LETTERS, (*key, event.ledger_position))
+            position = event.ledger_position
+            if connection.execute(PARK_AGAIN, (position, error, *key, position)).rowcount:
+                connection.execute(FORGET_BEFORE, (*key, position))
 
-    def unpark(self, ledger: str, stream: str) -> None:
-        """The stream's events up to the checkpoint are applied: let it flow again."""
+    def unpark(self, ledger: str, stream: str, *, upto: int) -> int | None:
+        """The stream's events up to this shard position are applied: let it flow again.
+
+        When later ones are kept back (the shard is another process's by now), it stays parked from
+        the first of them on: returns that ledger position. None: it flows.
+        """
         with borrowed(self._pool) as connection, connection.transaction():
             key = (self._projection, self._version, ledger, stream)
-            connection.execute(FORGET_LETTERS, (*key, None))
-            connection.execute(UNPARK, key)
+            connection.execute(LOCK, key)
+            connection.execute(FORGET_UPTO, (*key, upto))
+            (first,) = connection.execute(FIRST_LETTER, key).fetchall()[0]
+            if first is None:
+                connection.execute(UNPARK, key)
+            else:
+                connection.execute(MOVE, (first, *key, first))
+            return None if first is None else int(first)
 
     def _letters(self, events: Sequence[RecordedEvent]) -> Mapping[str, object]:
         return {
@@ -141,7 +158,18 @@ SELECT tenant, ledger, stream, position, error, parked_at, retry_requested_at FR
 PARK: Final = """
 INSERT INTO parked_streams (projection, version, ledger, stream, tenant, position, error)
 VALUES (%(projection)s, %(version)s, %(ledger)s, %(stream)s, %(tenant)s, %(position)s, %(error)s)
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (projection, version, ledger, stream) DO UPDATE SET tenant = EXCLUDED.tenant
+"""
+# The rows are locked by it, so that none of them goes while its letters come.
+HOLD: Final = """
+INSERT INTO parked_streams
+       (projection, version, ledger, stream, tenant, position, error, retry_requested_at)
+SELECT %(projection)s, %(version)s, ledger, stream, min(tenant), min(position),
+       'let flow by a process that had lost the shard, and kept back here', clock_timestamp()
+  FROM unnest(%(ledgers)s::text[], %(streams)s::text[], %(tenants)s::text[],
+              %(positions)s::bigint[]) AS letter (ledger, stream, tenant, position)
+ GROUP BY ledger, stream ORDER BY ledger, stream
+    ON CONFLICT (projection, version, ledger, stream) DO UPDATE SET tenant = EXCLUDED.tenant
 """
 KEEP_BACK: Final = """
 INSERT INTO dead_letters (projection, version, shard, shard_position, ledger, stream, tenant,
@@ -161,15 +189,22 @@ REQUEST_RETRY: Final = """
 UPDATE parked_streams SET retry_requested_at = clock_timestamp()
  WHERE projection = %s AND version = %s AND ledger = %s AND stream = %s
 """
+# What was parked anew further on is not led back by who came later.
 PARK_AGAIN: Final = """
 UPDATE parked_streams SET position = %s, error = %s, retry_requested_at = NULL
- WHERE projection = %s AND version = %s AND ledger = %s AND stream = %s
+ WHERE projection = %s AND version = %s AND ledger = %s AND stream = %s AND position <= %s
 """
-FORGET_LETTERS: Final = """
-DELETE FROM dead_letters
- WHERE projection = %s AND version = %s AND ledger = %s AND stream = %s
-   AND ledger_position < coalesce(%s, 9223372036854775807)
+MOVE: Final = """
+UPDATE parked_streams SET position = %s
+ WHERE projection = %s AND version = %s AND ledger = %s AND stream = %s AND position < %s
 """
-UNPARK: Final = """
-DELETE FROM parked_streams WHERE projection = %s AND version = %s AND ledger = %s AND stream = %s
-"""
+OF_STREAM: Final = "projection = %s AND version = %s AND ledger = %s AND stream = %s"
+LOCK: Final = f"SELECT FROM parked_streams WHERE {OF_STREAM} FOR UPDATE"
+FORGET_BEFORE: Final = f"""
+DELETE FROM dead_letters WHERE {OF_STREAM} AND ledger_position < %s
+"""  # noqa: S608 - constants
+FORGET_UPTO: Final = f"""
+DELETE FROM dead_letters WHERE {OF_STREAM} AND shard_position <= %s
+"""  # noqa: S608 - constants
+FIRST_LETTER: Final = f"SELECT min(ledger_position) FROM dead_letters WHERE {OF_STREAM}"  # noqa: S608 - constants
+UNPARK: Final = f"DELETE FROM parked_streams WHERE {OF_STREAM}"  # noqa: S608 - constants

@@ -250,7 +250,8 @@ def test_a_stream_that_cannot_be_folded_is_named_and_the_others_are_corrected(
     log = stores.log
     bad = log.append_raw(LEDGER, "stock-SKU-3@BAD", "stock.received.v1", b'{"sku": 3}')
     drain(log, stores.stock_levels.process(), bad.shard)
-    ParkedStreams(log.pool, "stock_levels", 1).unpark(LEDGER, "stock-SKU-3@BAD")
+    parked = ParkedStreams(log.pool, "stock_levels", 1)
+    parked.unpark(LEDGER, "stock-SKU-3@BAD", upto=bad.shard_position)
     stores.plant(LEVEL)
     done = stores.correct(sku="SKU-3", ledger=LEDGER, projections=("stock_levels",))
     (outcome,) = done.outcomes

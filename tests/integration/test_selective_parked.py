@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -10,14 +10,14 @@ import pytest
 from domain import events as facts
 from eventlog.log import RecordedEvent
 from eventlog.parked import ParkedStreams
-from eventlog.projection import Projection
+from eventlog.projection import Batch, Checkpoint, Projection
 from projections.catalogue import ReadModel
 from replay.selective.parked import Retried, Retrying
 from replay.selective.selection import SelectionError
 from tests.contracts.projection import Refusing
 from tests.happenings import START
 from tests.parts import Database
-from tests.projection_side import drain, table_rows
+from tests.projection_side import applier, drain, table_rows
 from tests.selective_side import LEDGER, Addresses, World, world
 
 STREAM = "stock-SKU-3@WH"
@@ -143,6 +143,92 @@ def test_a_shard_that_a_projector_holds_is_left_to_it(stores: World) -> None:
     assert stores.stock_levels.data() == before
     streams = ParkedStreams(stores.log.pool, "stock_levels", 1).streams()
     assert streams[LEDGER, STREAM].retry_requested_at is not None, "it was asked to"
+
+
+class Interrupted:
+    """A projection whose process is stopped once, right after it has applied parked events."""
+
+    def __init__(self, projection: Projection, meanwhile: Callable[[], object]) -> None:
+        self.name, self.version = projection.name, projection.version
+        self.handles = projection.handles
+        self._projection = projection
+        self._meanwhile = [meanwhile]
+
+    def checkpoint(self, shard: int) -> Checkpoint:
+        return self._projection.checkpoint(shard)
+
+    def apply(self, batch: Batch) -> None:
+        self._projection.apply(batch)
+
+    def apply_parked(self, events: Sequence[RecordedEvent]) -> None:
+        self._projection.apply_parked(events)
+        while self._meanwhile:
+            self._meanwhile.pop()()
+
+
+def rebuilt(stores: World, name: str, shard: int) -> object:
+    process(stores, name).rebuild()  # type: ignore[attr-defined]
+    drain(stores.log, process(stores, name), shard)
+    return getattr(stores, name).data()
+
+
+def test_what_a_projector_keeps_back_behind_a_stopped_replay_is_not_lost(stores: World) -> None:
+    """Ctrl-Z for longer than a lease: a projector has the shard when the replay goes on."""
+    events, _ = park(stores, "stock_levels")
+    shard = events[0].shard
+    later: list[RecordedEvent] = []
+
+    def taken_over() -> None:
+        projector = applier(stores.log, process(stores, "stock_levels"))
+        later.extend(append(stores))
+        projector.apply(later)
+
+    interrupted = Interrupted(process(stores, "stock_levels"), taken_over)
+    found = retry(stores, "stock_levels", interrupted, seconds_max=0.1)
+    (still,) = found.still_parked
+    assert still.position == later[0].ledger_position, "what came later is kept back still"
+    assert retry(stores, "stock_levels").still_parked == []
+    seen = stores.stock_levels.data()
+    assert seen == rebuilt(stores, "stock_levels", shard)
+
+
+def test_a_projector_that_knows_of_a_park_that_is_gone_parks_the_stream_again(
+    stores: World,
+) -> None:
+    """What is kept back without a park would be in no cell after the next start."""
+    events, _ = park(stores, "stock_levels")
+    projector = applier(stores.log, process(stores, "stock_levels"))
+    retry(stores, "stock_levels")
+    later = append(stores)
+    projector.apply(later)
+    (parked,) = ParkedStreams(stores.log.pool, "stock_levels", 1).streams().values()
+    assert parked.position == later[0].ledger_position
+    assert parked.retry_requested_at is not None, "the projector goes on with it by itself"
+    projector.retry_requested(lambda _: later[-1].shard_position)
+    assert projector.parked == 0
+    seen = stores.stock_levels.data()
+    assert seen == rebuilt(stores, "stock_levels", events[0].shard)
+
+
+def test_a_retry_whose_shard_is_lost_before_it_reads_lets_nothing_flow(stores: World) -> None:
+    events, _ = park(stores, "stock_levels")
+    parked = ParkedStreams(stores.log.pool, "stock_levels", 1)
+    parked.request_retry(LEDGER, STREAM)
+    answers = [events[-1].shard_position, None, None]
+    applier(stores.log, process(stores, "stock_levels")).retry_requested(lambda _: answers.pop(0))
+    assert [each.position for each in parked.streams().values()] == [events[0].ledger_position]
+    assert len(parked.dead_letters(LEDGER, STREAM)) == len(events)
+
+
+def test_a_later_park_is_not_led_back_by_who_fails_further_down(stores: World) -> None:
+    events, _ = park(stores, "stock_levels")
+    parked = ParkedStreams(stores.log.pool, "stock_levels", 1)
+    parked.unpark(LEDGER, STREAM, upto=events[1].shard_position)
+    assert parked.streams()[LEDGER, STREAM].position == events[2].ledger_position
+    parked.park_again(events[0], "late")
+    assert parked.streams()[LEDGER, STREAM].position == events[2].ledger_position
+    assert parked.unpark(LEDGER, STREAM, upto=events[2].shard_position) is None
+    assert parked.streams() == {}
 
 
 def test_an_unknown_projection_is_refused(stores: World) -> None:

@@ -143,7 +143,7 @@ def test_a_parked_stream_keeps_the_position_of_the_park(
     """Until its retry, however far that has come, is through."""
     store.tell(*STORY)
     with store.projections() as (log, found):
-        events = log.reader.read_stream(LEDGER, stream, version - 1)
+        events = list(log.reader.read_stream(LEDGER, stream, version - 1))
         first, *others = events
         parked = parked_at(log, found[read_model], first)
     store.catch_up(*({*READ_MODELS} - {read_model}))
@@ -156,7 +156,7 @@ def test_a_parked_stream_keeps_the_position_of_the_park(
         for page in ([first], others):
             found[read_model].apply_parked(page or [first])
             lawful(store.verify())
-        parked.unpark(LEDGER, stream)
+        parked.unpark(LEDGER, stream, upto=events[-1].shard_position)
     lawful(store.verify())
 
 
