@@ -27,6 +27,12 @@ RecordedUntil = Annotated[
     str | None, typer.Option("--until", help="What was recorded before this instant.")
 ]
 Type = Annotated[str | None, typer.Option("--type", help="What an event of this type speaks of.")]
+FirstPosition = Annotated[
+    int | None, typer.Option("--from-position", min=1, help="Ledger positions from here on.")
+]
+LastPosition = Annotated[
+    int | None, typer.Option("--to-position", min=1, help="Ledger positions up to here.")
+]
 Projections = Annotated[
     list[str] | None, typer.Option("--projection", help="In this read model only. Repeatable.")
 ]
@@ -47,6 +53,8 @@ def key(
     ledger: Annotated[str | None, typer.Option(help="Of this ledger, such as acme/main.")] = None,
     recorded_from: RecordedFrom = None,
     recorded_until: RecordedUntil = None,
+    first_position: FirstPosition = None,
+    last_position: LastPosition = None,
     type_name: Type = None,
     projection: Projections = None,
     parked: Annotated[bool, typer.Option("--parked", help="The parked streams, in order.")] = False,
@@ -82,6 +90,8 @@ def key(
         recorded_from=_instant("--from", recorded_from),
         recorded_until=_instant("--until", recorded_until),
         type_name=type_name,
+        first_position=first_position,
+        last_position=last_position,
     )
     if parked and (selection != Selection() or dry_run):
         raise SelectionError("--parked replays what is parked: give --projection beside it, if any")

@@ -99,7 +99,9 @@ class StreamKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Events that meet all that is given. Instants: when events were recorded, `until` excluded."""
+    """Events that meet all that is given. Instants: when events were recorded, `until` excluded.
+    Positions: of each ledger, both included.
+    """
 
     sku: str | None = None
     location: str | None = None
@@ -109,11 +111,16 @@ class Selection:
     recorded_from: datetime | None = None
     recorded_until: datetime | None = None
     type_name: str | None = None
+    first_position: int | None = None
+    last_position: int | None = None
 
     def check(self) -> None:
         """Raises `SelectionError`, which names the option."""
         if all(getattr(self, each.name) is None for each in fields(self)):
-            raise SelectionError("say which: --sku, --order, --tenant, --from/--until or --type")
+            raise SelectionError(
+                "say which: --sku, --order, --tenant, --from/--until, --from-position/--to-position"
+                " or --type"
+            )
         if self.location is not None and self.sku is None:
             raise SelectionError("--location narrows a --sku: give both")
         for name in ("recorded_from", "recorded_until"):
@@ -122,6 +129,9 @@ class Selection:
                 raise SelectionError(f"{name}: {instant} has no time zone, such as Z")
         if self._is_empty_range():
             raise SelectionError("--from is not before --until: no instant lies between them")
+        first, last = self.first_position, self.last_position
+        if first is not None and last is not None and last < first:
+            raise SelectionError("--from-position is beyond --to-position: no event lies there")
         if self.type_name is not None and self.type_name not in KNOWN_TYPES:
             known = ", ".join(sorted(EVENT_TYPES))
             raise SelectionError(f"--type: no event type {self.type_name!r}; there are {known}")
@@ -129,8 +139,7 @@ class Selection:
     @property
     def narrows(self) -> bool:
         """Whether it asks for some events of a stream rather than for streams by name."""
-        wanted = (self.order_id, self.recorded_from, self.recorded_until, self.type_name)
-        return any(each is not None for each in wanted)
+        return any(each is not None for each in (self.order_id, self.type_name, *self._range()))
 
     def named(self) -> list[str]:
         """Streams that it names itself: looked at even if the log has no event of them."""
@@ -139,9 +148,12 @@ class Selection:
                 return [stock_stream(self.sku, self.location)]
             return [item_stream(self.sku)]
         only_order = self.order_id is not None and self.sku is None
-        if only_order and self.order_id and not (self.recorded_from or self.recorded_until):
+        if only_order and self.order_id and not any(self._range()):
             return [order_stream(self.order_id)] if self.type_name is None else []
         return []
+
+    def _range(self) -> tuple[object, ...]:
+        return self.recorded_from, self.recorded_until, self.first_position, self.last_position
 
     def _is_empty_range(self) -> bool:
         start, end = self.recorded_from, self.recorded_until
@@ -208,6 +220,10 @@ def _values(
         after = position_before(connection, ledger, head, selection.recorded_from)
     if selection.recorded_until is not None:
         upto = position_before(connection, ledger, head, selection.recorded_until)
+    if selection.first_position is not None:
+        after = max(after, selection.first_position - 1)
+    if selection.last_position is not None:
+        upto = min(upto, selection.last_position)
     order = None
     if selection.order_id is not None:
         order = b'"order_id":' + msgspec.json.encode(selection.order_id)

@@ -26,6 +26,7 @@ def outcome() -> Outcome:
         (Selection(location="WH", tenant="acme"), "--location narrows a --sku"),
         (Selection(recorded_from=NOW.replace(tzinfo=None)), "no time zone"),
         (Selection(recorded_from=NOW, recorded_until=NOW), "--from is not before --until"),
+        (Selection(first_position=3, last_position=2), "--from-position is beyond"),
         (Selection(type_name="stock.teleported.v1"), "no event type 'stock.teleported.v1'"),
     ],
 )
@@ -42,6 +43,7 @@ def test_a_sku_or_an_order_alone_names_its_stream_even_if_the_log_has_none() -> 
     assert Selection(order_id="o1").named() == ["order-o1"]
     narrowed = Selection(sku="MUG", recorded_from=NOW)
     assert narrowed.named() == []
+    assert Selection(order_id="o1", first_position=1).named() == []
     assert replace(narrowed, recorded_until=NOW + timedelta(days=1)).narrows
 
 
