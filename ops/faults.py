@@ -23,6 +23,7 @@ from ops.importers.pace import StalledError
 from ops.stack.errors import StackError
 from projections.editions import UnknownEditionError
 from projections.versions import VersionStateError
+from replay.adopting import NoProjectionError
 from replay.building import BuildFailedError, CodeChangedError
 from replay.cutover import CutoverError
 from replay.diff.expectations import ExpectationError
@@ -57,6 +58,7 @@ FAULTS: tuple[type[Exception], ...] = (
     TopicMismatchError,
     EpochMismatchError,
     UnknownEditionError,
+    NoProjectionError,
     PlanError,
     SelectiveError,
     OverlappingReplayError,

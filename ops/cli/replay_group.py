@@ -5,6 +5,7 @@ import typer
 from ops.cli import (
     compensating,
     forking,
+    replay_adopt,
     replay_cutover,
     replay_diff,
     replay_drill,
@@ -18,6 +19,7 @@ PARTS = (
     replay_selective,
     replay_diff,
     replay_cutover,
+    replay_adopt,
     replay_drill,
     forking,
     compensating,

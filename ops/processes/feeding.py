@@ -2,32 +2,40 @@
 
 So the code of a kept version runs beside that of the active one, and goes back to being active in
 one transaction. The catalogue is looked at every second: versions come and go while this runs.
+
+A version that this process's code must not feed is left to others. One that fails rests for a
+growing while and is tried again; only when it is the active one does the whole process end by it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event, Thread
+from time import monotonic
 from typing import Final
 
 import structlog
 
 from eventlog.outages import OUTAGES
 from projections.catalogue import FED, ReadModel
-from projections.editions import EDITIONS
 
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS: Final = 1.0
 STOP_SECONDS_MAX: Final = 20.0
+# How long a version rests after it has failed: doubled each time, until it is fed for so long.
+REST_SECONDS_MIN: Final = 1.0
+REST_SECONDS_MAX: Final = 60.0
 
 Known = Callable[[], Mapping[int, ReadModel]]
 Feed = Callable[[ReadModel, Event], None]
+Refusal = Callable[[ReadModel], str | None]
+Tell = Callable[[ReadModel, str | None], None]
 
 
 class FeedingStoppedError(Exception):
-    """A version could not be fed any further, or would not stop; the process must end."""
+    """The active version could not be fed any further, or one would not stop: the process ends."""
 
     def __init__(self, projection: str, version: int, cause: BaseException | None) -> None:
         super().__init__(f"{projection} v{version} is not fed any more: {cause or 'it hangs'}")
@@ -40,59 +48,132 @@ class _Fed:
     """A running consumer."""
 
     model: ReadModel
+    began_at: float
     stop: Event = field(default_factory=Event)
     thread: Thread | None = None
     error: BaseException | None = None
 
 
-def feed_versions(known: Known, feed: Feed, *, stop: Event) -> None:
+@dataclass(frozen=True, slots=True)
+class _Resting:
+    """A version that failed, or was refused: not tried before `until`, then for `seconds` more."""
+
+    why: str
+    until: float
+    seconds: float
+
+
+def feed_versions(
+    known: Known, feed: Feed, *, stop: Event, refusal: Refusal, tell: Tell = lambda *_: None
+) -> None:
     """Until `stop` is set. `feed` blocks until the event it is given is set.
 
-    Raises `FeedingStoppedError` as soon as one of them ends by itself.
+    `refusal` says why this process must not feed a version, or None. `tell` hears why a version
+    that is not active has failed, and None when it is well again; both may raise OUTAGES.
+    Raises `FeedingStoppedError` as soon as the active version's consumer fails.
     """
-    fed: dict[int, _Fed] = {}
+    feeding = _Feeding(feed, refusal, tell)
     try:
         while not stop.is_set():
             try:
-                models = known()
+                feeding.follow(known())
             except OUTAGES as outage:
                 log.warning("catalogue not read", reason=str(outage))
-            else:
-                _follow(fed, models, feed)
-            for each in fed.values():
-                if each.error is not None:
-                    model = each.model
-                    raise FeedingStoppedError(model.name, model.version, each.error) from each.error
+            feeding.look()
             stop.wait(LOOK_SECONDS)
     finally:
-        for each in fed.values():
+        feeding.close()
+
+
+class _Feeding:
+    """What is fed, and what rests. Used by one thread."""
+
+    def __init__(self, feed: Feed, refusal: Refusal, tell: Tell) -> None:
+        self._feed = feed
+        self._refusal = refusal
+        self._tell = tell
+        self._fed: dict[int, _Fed] = {}
+        self._resting: dict[int, _Resting] = {}
+
+    def follow(self, models: Mapping[int, ReadModel]) -> None:
+        """Begin and end what the catalogue says."""
+        wanted = {version: model for version, model in models.items() if model.state in FED}
+        for version in self._fed.keys() - wanted.keys():
+            gone = self._fed.pop(version)
+            gone.stop.set()
+            _join(gone)
+            log.info("version no longer fed", read_model=gone.model.name, version=version)
+        for version in self._resting.keys() - wanted.keys():
+            del self._resting[version]
+        for version, model in wanted.items():
+            if version in self._fed:
+                self._fed[version].model = model
+            else:
+                self._begin(model)
+
+    def look(self) -> None:
+        """Find out who has failed, and who is well again. Raises `FeedingStoppedError`."""
+        for version, each in list(self._fed.items()):
+            if each.error is not None:
+                if each.model.state == "active":
+                    raise FeedingStoppedError(each.model.name, version, each.error) from each.error
+                del self._fed[version]
+                self._rest(each.model, each.error)
+            elif version in self._resting and monotonic() - each.began_at > REST_SECONDS_MAX:
+                del self._resting[version]
+                log.info("version is fed again", read_model=each.model.name, version=version)
+                self._told(each.model, None)
+
+    def close(self) -> None:
+        for each in self._fed.values():
             each.stop.set()
-        for each in fed.values():
+        for each in self._fed.values():
             _join(each)
 
+    def _begin(self, model: ReadModel) -> None:
+        resting = self._resting.get(model.version)
+        if resting is not None and monotonic() < resting.until and model.state != "active":
+            return
+        why = self._refusal(model)
+        if why is None:
+            self._fed[model.version] = _started(model, self._feed)
+            return
+        if resting is None or resting.why != why:
+            log.error("version not fed", read_model=model.name, version=model.version, reason=why)
+        self._resting[model.version] = _Resting(
+            why, monotonic() + REST_SECONDS_MIN, REST_SECONDS_MIN
+        )
 
-def _follow(fed: dict[int, _Fed], models: Mapping[int, ReadModel], feed: Feed) -> None:
-    wanted = {version: model for version, model in models.items() if model.state in FED}
-    for version in fed.keys() - wanted.keys():
-        gone = fed.pop(version)
-        gone.stop.set()
-        _join(gone)
-        log.info("version no longer fed", read_model=gone.model.name, version=version)
-    for version in wanted.keys() - fed.keys():
-        model = wanted[version]
-        if model.edition not in EDITIONS:
-            log.error("edition not in this release", read_model=model.name, edition=model.edition)
-            continue
-        fed[version] = _started(model, feed)
+    def _rest(self, model: ReadModel, error: BaseException) -> None:
+        before = self._resting.get(model.version, _Resting("", 0.0, REST_SECONDS_MIN))
+        seconds = before.seconds
+        why = f"{type(error).__name__}: {error}"
+        log.error(
+            "version failed",
+            read_model=model.name,
+            version=model.version,
+            reason=why,
+            tried_again_in=seconds,
+        )
+        resting = replace(before, why=why, until=monotonic() + seconds)
+        self._resting[model.version] = replace(resting, seconds=min(2 * seconds, REST_SECONDS_MAX))
+        if before.why != why:
+            self._told(model, why)
+
+    def _told(self, model: ReadModel, why: str | None) -> None:
+        try:
+            self._tell(model, why)
+        except OUTAGES as outage:
+            log.warning("trouble not told", read_model=model.name, reason=str(outage))
 
 
 def _started(model: ReadModel, feed: Feed) -> _Fed:
-    fed = _Fed(model=model)
+    fed = _Fed(model=model, began_at=monotonic())
 
     def run() -> None:
         try:
             feed(model, fed.stop)
-        except BaseException as error:  # noqa: BLE001 - handed to the process, which ends by it
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that looks
             fed.error = error
 
     fed.thread = Thread(target=run, name=f"{model.name}-v{model.version}", daemon=True)

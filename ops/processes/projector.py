@@ -22,6 +22,7 @@ from eventlog.postgres.identity import StoreIdentity, store_identity
 from eventlog.postgres.positions import shard_positions
 from eventlog.postgres.reader import PostgresReader
 from eventlog.projection import Projection
+from ops.processes import refusals
 from ops.processes.feeding import feed_versions
 from ops.processes.lifecycle import calm_collector, log_to_stderr, stop_event
 from ops.stack.role import say_ready
@@ -61,6 +62,8 @@ def run(stores: Stores, *, projection: str, name: str) -> None:
             lambda: _versions(pool, projection),
             lambda model, ended: _feed(holdings, model, name=name, stop=ended),
             stop=stop,
+            refusal=lambda model: refusals.refusal(pool, model),
+            tell=lambda model, why: refusals.tell(pool, model, why),
         )
     finally:
         pool.close()

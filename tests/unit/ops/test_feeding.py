@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from threading import Event, Thread
 
 import pytest
+from structlog.testing import capture_logs
 
 from eventlog.log import LogUnavailableError
 from ops.processes import feeding
-from ops.processes.feeding import FeedingStoppedError, feed_versions
+from ops.processes.feeding import Feed, FeedingStoppedError, feed_versions
 from projections.catalogue import ReadModel, State
 
 SECONDS_MAX = 10.0
@@ -20,6 +21,8 @@ SECONDS_MAX = 10.0
 @pytest.fixture(autouse=True)
 def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeding, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(feeding, "REST_SECONDS_MAX", 0.08)
+    monkeypatch.setattr(feeding, "REST_SECONDS_MIN", 0.02)
 
 
 class Catalogue:
@@ -29,6 +32,9 @@ class Catalogue:
         self.models: dict[int, ReadModel] = {}
         self.running: set[int] = set()
         self.trouble: Exception | None = None
+        self.refused: dict[int, str] = {}
+        self.asked = 0
+        self.told: list[tuple[int, str | None]] = []
         for name, state in states.items():
             self.enter(int(name.removeprefix("v")), state)
 
@@ -52,12 +58,21 @@ class Catalogue:
         stop.wait(SECONDS_MAX)
         self.running.discard(model.version)
 
+    def refusal(self, model: ReadModel) -> str | None:
+        self.asked += 1
+        return self.refused.get(model.version)
+
+    def tell(self, model: ReadModel, why: str | None) -> None:
+        self.told.append((model.version, why))
+
 
 @contextmanager
-def fed(catalogue: Catalogue) -> Iterator[None]:
+def fed(catalogue: Catalogue, feed: Feed | None = None) -> Iterator[None]:
     stop = Event()
     thread = Thread(
-        target=feed_versions, args=(catalogue.known, catalogue.feed), kwargs={"stop": stop}
+        target=feed_versions,
+        args=(catalogue.known, feed or catalogue.feed),
+        kwargs={"stop": stop, "refusal": catalogue.refusal, "tell": catalogue.tell},
     )
     thread.start()
     try:
@@ -85,13 +100,18 @@ def test_what_follows_answers_or_is_kept_is_fed_and_nothing_else() -> None:
     assert catalogue.running == set()
 
 
-def test_a_version_of_another_release_is_left_to_its_workers() -> None:
+def test_a_version_that_this_code_must_not_feed_is_left_alone_and_said_once() -> None:
     catalogue = Catalogue(v1="active")
-    catalogue.enter(2, "following", edition="of another release")
-    with fed(catalogue):
+    catalogue.enter(2, "following")
+    catalogue.refused[2] = "of another release"
+    with capture_logs() as logs, fed(catalogue):
         until(lambda: catalogue.running == {1})
         catalogue.enter(3, "following")
-        until(lambda: catalogue.running == {1, 3})
+        until(lambda: catalogue.running == {1, 3} and catalogue.asked > 6)
+        said = [each for each in logs if each["event"] == "version not fed"]
+        assert [(each["version"], each["reason"]) for each in said] == [(2, "of another release")]
+        del catalogue.refused[2]
+        until(lambda: catalogue.running == {1, 2, 3})
 
 
 def test_an_outage_of_the_catalogue_leaves_the_versions_running() -> None:
@@ -106,14 +126,62 @@ def test_an_outage_of_the_catalogue_leaves_the_versions_running() -> None:
         until(lambda: catalogue.running == {1, 2})
 
 
-def test_when_one_version_fails_the_process_ends_and_says_which() -> None:
-    catalogue = Catalogue(v1="active", v2="kept")
+def failing(catalogue: Catalogue, version: int, faults: list[Exception]) -> Feed:
+    def feed(model: ReadModel, stop: Event) -> None:
+        if model.version == version and faults:
+            raise faults.pop(0)
+        catalogue.feed(model, stop)
+
+    return feed
+
+
+def test_when_the_active_version_fails_the_process_ends_and_says_which() -> None:
+    catalogue = Catalogue(v1="kept", v2="active")
+    feed = failing(catalogue, 2, [ValueError("a handler's fault")])
+    with pytest.raises(FeedingStoppedError, match=r"orders v2 .* a handler's fault"):
+        feed_versions(catalogue.known, feed, stop=Event(), refusal=catalogue.refusal)
+    assert catalogue.running == set()
+
+
+@pytest.mark.parametrize("state", ["following", "kept"])
+def test_a_version_nobody_reads_fails_alone_and_is_tried_again(state: State) -> None:
+    catalogue = Catalogue(v1="active")
+    catalogue.enter(2, state)
+    faults: list[Exception] = [ValueError("a fault"), ValueError("a fault"), KeyError("another")]
+    with fed(catalogue, failing(catalogue, 2, faults)):
+        until(lambda: catalogue.running == {1, 2})
+        until(lambda: len(catalogue.told) == 3)
+    assert catalogue.told == [(2, "ValueError: a fault"), (2, "KeyError: 'another'"), (2, None)]
+
+
+def test_one_that_fails_on_and_on_is_tried_less_and_less_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(feeding, "REST_SECONDS_MAX", 10.0)
+    catalogue = Catalogue(v1="active", v2="following")
+    faults: list[Exception] = [ValueError("a fault") for _ in range(100)]
+    with fed(catalogue, failing(catalogue, 2, faults)):
+        time.sleep(0.5)
+    assert 100 - len(faults) <= 6
+
+
+def test_a_version_that_fails_after_it_was_promoted_ends_the_process() -> None:
+    catalogue = Catalogue(v1="active", v2="following")
+    fault = Event()
 
     def feed(model: ReadModel, stop: Event) -> None:
         if model.version == 2:
-            raise ValueError("a handler's fault")
+            fault.wait(SECONDS_MAX)
+            raise ValueError("a fault")
         catalogue.feed(model, stop)
 
-    with pytest.raises(FeedingStoppedError, match=r"orders v2 .* a handler's fault"):
-        feed_versions(catalogue.known, feed, stop=Event())
-    assert catalogue.running == set()
+    def promote() -> None:
+        time.sleep(0.1)
+        catalogue.enter(1, "kept")
+        catalogue.enter(2, "active")
+        time.sleep(0.1)
+        fault.set()
+
+    Thread(target=promote).start()
+    with pytest.raises(FeedingStoppedError, match="orders v2"):
+        feed_versions(catalogue.known, feed, stop=Event(), refusal=catalogue.refusal)
