@@ -36,6 +36,7 @@ from projections.fingerprints import changed, fingerprints
 from projections.versions import move_version
 from replay.budget import Budget
 from replay.bulk.run import Bulk, RangeRefusedError, Turn, fold_ranges
+from replay.bulk.sinks import Sink
 from replay.bulk.workers import Workers
 from replay.holding import Holding, LeaseLostError, ReplayCancelledError
 from replay.pacing import Pacer
@@ -58,6 +59,8 @@ Make = Callable[[ReadModel], Projection]
 Observe = Callable[[Progress], None]
 FoldAgain = Callable[[ReadModel, Mapping[int, int]], None]
 Check = Callable[[Sequence[ReadModel], FoldAgain], None]
+Spans = Mapping[int, tuple[int, int]]
+"""Shard -> what is to be folded of it: behind the first position, up to the second."""
 
 
 class BuildFailedError(Exception):
@@ -118,7 +121,7 @@ def build(  # noqa: PLR0913 - what a run is given, each by its name
                 for each in found.targets
             }
             for model in models.values():
-                _check_code(connection, model)
+                check_code(connection, model)
         work = _Build(
             pool=pool,
             reader=reader,
@@ -152,7 +155,8 @@ def _is_full(outage: Exception) -> bool:
     )
 
 
-def _check_code(connection: Connection[TupleRow], model: ReadModel) -> None:
+def check_code(connection: Connection[TupleRow], model: ReadModel) -> None:
+    """Raises `CodeChangedError`, `UnknownEditionError`."""
     values = (model.name, model.version)
     ((planned,),) = connection.execute(FINGERPRINTS, values).fetchall()
     types = changed(planned, fingerprints(model.name, edition(model.edition)))
@@ -270,33 +274,46 @@ class _Build:
         return sum(position - heads.get(shard, 0) for shard, position in now.items())
 
     def _fold(self, version: _Version, heads: Mapping[int, int]) -> None:
-        spans = {
-            shard: (version.projection.checkpoint(shard).position, head)
-            for shard, head in heads.items()
-        }
         sink = self.bulk.sink(version.model) if self.bulk is not None else None
+        if sink is not None:
+            self._fold_ranges(version, sink, self._begun(version, sink, heads), heads)
         while sink is not None and not version.applier.parked:
-            assert self.bulk is not None
-            assert self.workers is not None
-            turn = Turn(
-                go_on=self._go_on,
-                reached=lambda shard, position: self._note(version, shard, position, heads),
-            )
-            size = self.bulk.range_events
             try:
-                fold_ranges(version.model, sink, self.workers, spans, range_events=size, turn=turn)
+                self._fold_ranges(version, sink, self._spans(version, heads), heads)
             except RangeRefusedError as refused:
                 log.warning("range folded slowly", reason=str(refused))
                 position = version.projection.checkpoint(refused.shard).position
                 self._apply(version, refused.shard, position, refused.last, heads)
-                spans = {
-                    shard: (version.projection.checkpoint(shard).position, head)
-                    for shard, head in heads.items()
-                }
             else:
                 return
-        for shard, (after, head) in spans.items():
+        for shard, (after, head) in self._spans(version, heads).items():
             self._apply(version, shard, after, head, heads)
+
+    def _spans(self, version: _Version, heads: Mapping[int, int]) -> Spans:
+        return {
+            shard: (version.projection.checkpoint(shard).position, head)
+            for shard, head in heads.items()
+        }
+
+    def _begun(self, version: _Version, sink: Sink, heads: Mapping[int, int]) -> Spans:
+        """Ranges that are in their store in part: nothing else may fold those events."""
+        return {
+            shard: (after, last)
+            for shard, (after, _) in self._spans(version, heads).items()
+            if (last := sink.unfinished(shard, after)) is not None
+        }
+
+    def _fold_ranges(
+        self, version: _Version, sink: Sink, spans: Spans, heads: Mapping[int, int]
+    ) -> None:
+        assert self.bulk is not None
+        assert self.workers is not None
+        turn = Turn(
+            go_on=self._go_on,
+            reached=lambda shard, position: self._note(version, shard, position, heads),
+        )
+        size = self.bulk.range_events
+        fold_ranges(version.model, sink, self.workers, spans, range_events=size, turn=turn)
 
     def _fold_again(self, model: ReadModel, positions: Mapping[int, int]) -> None:
         """Fold another version up to these positions, in the other order and cut otherwise."""

@@ -18,6 +18,7 @@ from tests.replay_process import Replayer
 from tests.replay_side import ALL, World, world
 
 EVENTS = 900
+NAMES = [f"ledger-{number}" for number in range(20)]
 LEASE_RUNS_OUT = "UPDATE replays SET owner_until = now() - interval '1 s'"
 # In the order in which the read models are built, so that each is met.
 POINTS = [
@@ -101,3 +102,24 @@ def test_a_range_of_redis_that_was_written_in_part_is_finished_and_not_begun_aga
     assert code == 0, said
     assert stores.replay(replay_id).state == "following"
     assert stores.holds("availability", 2) == active
+
+
+def test_a_range_written_in_part_is_finished_as_a_range_though_a_stream_was_parked_meanwhile(
+    killable: Killable,
+) -> None:
+    stores = killable.stores
+    log = stores.log
+    shard = log.shard("acme/main")
+    earlier = next(each for each in map(log.ledger, NAMES) if log.shard(each) < shard)
+    replay_id = stores.plan("availability")
+    crash = {"BACKSTOCK_CRASH_AT": "replay.availability.part_written:1"}
+    code, said = killable.replayer.run(crash)
+    assert code == CRASH_EXIT_CODE, said
+    log.append_raw(earlier, "stock-BAD@WH", "stock.received.v1", b'{"sku":"BAD"}')
+    with log.pool.connection() as connection:
+        connection.execute(LEASE_RUNS_OUT)
+    code, said = killable.replayer.run({})
+    assert code == 0, said
+    assert stores.replay(replay_id).state == "following"
+    stores.feed("availability", 1)
+    assert stores.holds("availability", 2) == stores.holds("availability", 1)
