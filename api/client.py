@@ -83,12 +83,18 @@ class Client:
         *,
         timeout_seconds: float = 30.0,
         retry_seconds_max: float = 60.0,
+        correlation_id: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
         self._http = httpx2.Client(
             base_url=url,
-            headers={"Authorization": f"Bearer {api_key}", "Accept": "application/json"},
+            headers={
+                "Authorization": f"Bearer {api_key}",
+                "Accept": "application/json",
+                # It stands in the metadata of every event that the commands lead to.
+                **({} if correlation_id is None else {"X-Correlation-ID": correlation_id}),
+            },
             timeout=timeout_seconds,
             transport=transport,
             trust_env=False,

@@ -1,8 +1,10 @@
 """`backstock replay compensate`: what wrong rules decided, and the commands that make up for it."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -34,6 +36,17 @@ if TYPE_CHECKING:
     from replay.compensation.plan import Plan
 
 SHOWN_MAX = 20
+OPERATOR = "operator"
+WHO = re.compile(r"[!-~]{1,64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """Which commands are to be sent, why, and who says so."""
+
+    file: Path
+    reason: str
+    by: str
 
 
 def register(group: typer.Typer) -> None:
@@ -53,12 +66,16 @@ def compensate(
     safety_stock: SafetyStock = "",
     reservation_minutes: ReservationMinutes = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write the proposed commands here, as JSON lines.")
+        Path | None,
+        typer.Option(
+            help="Write the proposed commands here, as JSON lines; the rest to OUT.by-hand.jsonl."
+        ),
     ] = None,
     approve: Annotated[
         Path | None, typer.Option(help="Send exactly the commands of this file.")
     ] = None,
     reason: Annotated[str, typer.Option(help="Why they are approved; kept with the answers.")] = "",
+    by: Annotated[str, typer.Option(help="Who approves: an opaque id, no name.")] = OPERATOR,
     url: Annotated[str, typer.Option(envvar="BACKSTOCK_API_URL", help="An API elsewhere.")] = "",
     api_key: Annotated[str, typer.Option(envvar="BACKSTOCK_API_KEY", help="A key for it.")] = "",
     data: Data = None,
@@ -69,7 +86,8 @@ def compensate(
     Lists each decision that would have been different, and commands such as cancel_order or
     adjust_stock that today's rules would accept; what no command can mend is left to people, with
     the reason. Nothing is sent but a file that is approved: read it, take out what is not wanted,
-    and send it. Answers are kept beside it, in FILE.answers.jsonl.
+    and send it. Answers are kept beside it, in FILE.answers.jsonl; each event that a command leads
+    to has the file's hash and who approved it as its correlation id.
 
     For example:
 
@@ -78,18 +96,30 @@ def compensate(
         backstock replay compensate --approve plan.jsonl --reason "held units were sold in May"
     """
     if approve is not None:
-        _send(approve, reason, data, url, api_key, as_json=as_json)
+        approval = Approval(file=approve, reason=reason, by=by)
+        _send(approval, data, url, api_key, as_json=as_json)
         return
     chosen = policy_of(policy, backorder_limit, safety_stock, reservation_minutes)
     started = time.monotonic()
     plan = _planned(ledger_id(ledger), rules, chosen, begin, data)
     seconds = time.monotonic() - started
     if out is not None:
-        out.write_bytes(b"".join(plan.lines()))
+        _write(plan, out)
     if as_json:
         print_json(plan.as_dict() | {"seconds": round(seconds, 3)})
     else:
         _print(plan, out, seconds)
+
+
+def _write(plan: "Plan", out: Path) -> None:
+    with out.open("wb") as file:
+        file.writelines(plan.lines())
+    with _by_hand_beside(out).open("wb") as file:
+        file.writelines(plan.lines_by_hand())
+
+
+def _by_hand_beside(out: Path) -> Path:
+    return out.with_name(f"{out.name}.by-hand.jsonl")
 
 
 def _planned(name: str, rules: str, policy: Any, begin: str, data: Path | None) -> "Plan":  # noqa: ANN401 - a Policy
@@ -113,26 +143,30 @@ def _planned(name: str, rules: str, policy: Any, begin: str, data: Path | None) 
             raise StackError(str(error)) from error
 
 
-def _send(
-    file: Path, reason: str, data: Path | None, url: str, api_key: str, *, as_json: bool
-) -> None:
+def _send(approval: Approval, data: Path | None, url: str, api_key: str, *, as_json: bool) -> None:
     """Send each command of the file in its order. What is asked and answered is written down as it
     comes: where it broke off, the same file sent again goes on, for its keys are the same.
     """
     from replay.compensation.approval import NotApprovableError, read_approved
 
+    file, reason, by = approval.file, approval.reason, approval.by
     if not reason.strip():
         raise typer.BadParameter("say why with --reason: it is kept with the answers")
+    if not WHO.fullmatch(by):
+        raise typer.BadParameter("--by is an id of 1 to 64 printable ASCII characters, no space")
     try:
         approved = read_approved(file)
     except NotApprovableError as error:
         raise StackError(str(error)) from error
     kept = file.with_name(f"{file.name}.answers.jsonl")
     answers: list[Answer] = []
-    with _client(data, url, api_key) as client, kept.open("ab") as log:
+    correlation = f"compensation/{approved.digest}/{by}"
+    with _client(data, url, api_key, correlation) as client, kept.open("ab") as log:
         begun = {
             "approved": approved.digest,
             "reason": reason,
+            "by": by,
+            "correlation_id": correlation,
             "at": datetime.now(UTC).isoformat(),
             "commands": len(approved.bodies),
         }
@@ -174,11 +208,11 @@ def _line(body: dict[str, Any], told: dict[str, Any]) -> str:
 
 
 @contextmanager
-def _client(data: Data, url: str, api_key: str) -> Iterator[Client]:
+def _client(data: Data, url: str, api_key: str, correlation: str) -> Iterator[Client]:
     if not (url and api_key):
         facts = StackState.running(directory_of(data)).facts
         url, api_key = url or facts["api"], api_key or facts["api_key"]
-    with Client(url, api_key) as client:
+    with Client(url, api_key, correlation_id=correlation) as client:
         yield client
 
 
@@ -204,9 +238,16 @@ def _print(plan: "Plan", out: Path | None, seconds: float) -> None:
         f" {len(plan.settled):,} made up for already; nothing was sent",
         highlight=False,
     )
+    if plan.beyond:
+        console.print(
+            f"{plan.beyond:,} more decisions differ than one plan holds: plan them with"
+            f" --from {plan.next_start}",
+            highlight=False,
+        )
     if out is not None:
         console.print(
-            f"read {out}, then: backstock replay compensate --approve {out} --reason …",
+            f"read {out} and {_by_hand_beside(out).name}, then:"
+            f" backstock replay compensate --approve {out} --reason … --by …",
             markup=False,
             highlight=False,
             soft_wrap=True,

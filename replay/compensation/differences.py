@@ -24,6 +24,8 @@ from replay.fork.effects import Effects, effects_of
 from replay.fork.fork import FACTS, Step
 
 FOLLOWED_SHOWN_MAX = 20
+# So many are held, about 200 MB; those beyond are counted. An approved file takes as many commands.
+DIFFERENCES_MAX = 100_000
 Kind = Literal["not_promised", "not_accepted", "promised", "other_effect"]
 Reference = tuple[str, ...]
 FACT_EVENTS = (StockReceived, StockAdjusted, StockCounted, StockReturned)
@@ -66,10 +68,13 @@ class Difference:
 
 
 class Differences:
-    """Feed it every step in order."""
+    """Feed it every step in order. `beyond` counts what came after the first DIFFERENCES_MAX,
+    what only follows from one of those with it.
+    """
 
     def __init__(self) -> None:
         self.found: list[Difference] = []
+        self.beyond = 0
         self.carried_on = 0
         self._roots: dict[Reference, Difference] = {}
         self._apart: set[str] = set()
@@ -86,6 +91,9 @@ class Differences:
         root = None if reference is None else self._roots.get(reference)
         if root is not None:
             self._follow(root, step)
+            return
+        if len(self.found) == DIFFERENCES_MAX:
+            self.beyond += 1
             return
         decided = step.decided
         difference = Difference(

@@ -26,6 +26,7 @@ from replay.fork.refused import MAKES_UP, Refused
 from replay.fork.walk import Point, Walk, Window
 
 Told = Callable[[int], None]
+LISTED_MAX = 1_000  # Of each kind, for machines; the files of a plan have all.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,8 @@ class Corrected:
 @dataclass(slots=True, kw_only=True)
 class Plan:
     """`proposals` in the order to send them. `carried_on` counts decisions that stay, with another
-    effect on stocks that went another way before.
+    effect on stocks that went another way before; `beyond` the differences that were too many to
+    hold: another plan from `next_start` on has them.
     """
 
     ledger: str
@@ -59,18 +61,30 @@ class Plan:
     position: int = 0
     commands: int = 0
     carried_on: int = 0
+    beyond: int = 0
     differences: list[Difference] = field(default_factory=list)
     proposals: list[Proposal] = field(default_factory=list)
     by_hand: list[ByHand] = field(default_factory=list)
     settled: list[Settled] = field(default_factory=list)
+
+    @property
+    def next_start(self) -> int | None:
+        """Behind the last difference that is held; None when all are."""
+        return self.differences[-1].position if self.beyond else None
 
     def lines(self) -> Iterable[bytes]:
         """The proposed commands as JSON lines: the file to be read and approved."""
         for proposal in self.proposals:
             yield orjson.dumps(proposal.body, option=orjson.OPT_APPEND_NEWLINE)
 
+    def lines_by_hand(self) -> Iterable[bytes]:
+        """What people must do, as JSON lines."""
+        for each in self.by_hand:
+            said = each.difference.as_dict() | {"why": each.why}
+            yield orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE)
+
     def as_dict(self) -> dict[str, Any]:
-        """For machines."""
+        """For machines: counts, and the first LISTED_MAX of each kind."""
         return {
             "ledger": self.ledger,
             "rules": self.corrected.rules,
@@ -79,16 +93,24 @@ class Plan:
             "position": self.position,
             "commands": self.commands,
             "carried_on": self.carried_on,
-            "differences": [each.as_dict() for each in self.differences],
+            "counts": {
+                "differences": len(self.differences),
+                "beyond": self.beyond,
+                "proposals": len(self.proposals),
+                "by_hand": len(self.by_hand),
+                "settled": len(self.settled),
+            },
+            "next_start": self.next_start,
+            "differences": [each.as_dict() for each in self.differences[:LISTED_MAX]],
             "proposals": [
                 {"position": each.difference.position, "command": each.body}
-                for each in self.proposals
+                for each in self.proposals[:LISTED_MAX]
             ],
             "by_hand": [
                 {"position": each.difference.position, "key": each.difference.key, "why": each.why}
-                for each in self.by_hand
+                for each in self.by_hand[:LISTED_MAX]
             ],
-            "settled": sorted({each.difference.position for each in self.settled}),
+            "settled": sorted({each.difference.position for each in self.settled})[:LISTED_MAX],
         }
 
 
@@ -136,7 +158,7 @@ def compensation_plan(
         differences.note(step)
         told(walk.position)
     plan.position, plan.carried_on = walk.position, differences.carried_on
-    plan.differences = differences.found
+    plan.differences, plan.beyond = differences.found, differences.beyond
     _propose(plan, Proposing(fork.worlds.happened(), ledger, latest, corrected.key, tried))
     return plan
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from commands.handlers import HANDLERS
 from commands.order_messages import PlaceOrder
+from eventlog.codec import decode_metadata
 from ops.main import app
 from replay.compensation.planted import IGNORES_HELD
 from tests.api_world import SHELF, Business, Places, api_process
@@ -84,11 +86,17 @@ def test_oversold_orders_are_found_and_cancelled_once_approved(
     refused = backstock(acme, "compensate", "--approve", str(plan))
     assert (refused.exit_code, len(acme.events())) == (2, before)
 
-    approve = ("compensate", "--approve", str(plan), "--reason", "held units were sold", "--json")
+    why = ("--reason", "held units were sold", "--by", "sub_7f3a")
+    approve = ("compensate", "--approve", str(plan), *why, "--json")
     sent = read(backstock(acme, *approve))
     assert [each["outcome"] for each in sent["answers"]] == ["accepted", "accepted"]
     assert (sent["refused"], sent["reason"]) == (0, "held units were sold")
     after = len(acme.events())
+    who = f"compensation/{sha256(plan.read_bytes()).hexdigest()}/sub_7f3a"
+    assert sent["correlation_id"] == who
+    assert {decode_metadata(each.metadata).correlation_id for each in acme.events()[before:]} == {
+        who
+    }
     again = read(backstock(acme, *approve))
     assert [each["replayed"] for each in again["answers"]] == [True, True]
     assert len(acme.events()) == after
@@ -97,6 +105,14 @@ def test_oversold_orders_are_found_and_cancelled_once_approved(
 
     left = read(backstock(acme, *arguments))
     assert (left["proposals"], plan.read_bytes()) == ([], b"")
+
+
+def test_who_approves_is_an_id(acme: Business, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.jsonl"
+    plan.write_text('{"type": "cancel_order", "key": "k", "order_id": "o1"}\n')
+    result = backstock(acme, "compensate", "--approve", str(plan), "--reason", "why", "--by", "A B")
+    assert result.exit_code == 2
+    assert "--by is an id" in result.output
 
 
 def test_a_file_with_a_bad_line_sends_nothing(acme: Business, tmp_path: Path) -> None:

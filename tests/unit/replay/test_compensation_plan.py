@@ -13,6 +13,7 @@ from commands.view import CommandView
 from domain.refusals import Refusal
 from domain.stock import Stock
 from domain.values import Facts, Occasion
+from replay.compensation import differences
 from replay.compensation.approval import NotApprovableError, read_approved
 from replay.compensation.plan import Corrected, Plan, compensation_plan
 from replay.compensation.planted import IGNORES_HELD
@@ -29,7 +30,7 @@ SHELF: dict[str, Any] = {"sku": "A", "location": "WH"}
 LATER = minute(100_000).isoformat()
 
 
-def planned(ledger: MemoryLedger, **corrected: Any) -> Plan:
+def planned(ledger: MemoryLedger, *, start: int | None = None, **corrected: Any) -> Plan:
     return compensation_plan(
         LEDGER,
         ledger.pasts,
@@ -37,6 +38,7 @@ def planned(ledger: MemoryLedger, **corrected: Any) -> Plan:
         ledger,
         corrected=Corrected(**corrected),
         now=ledger.clock,
+        start=start,
     )
 
 
@@ -192,6 +194,24 @@ def test_what_was_refused_once_is_proposed_again_under_another_key_and_is_nobody
     assert apply(second, ledger) == []
     again = planned(ledger)
     assert again.proposals == []
+
+
+def test_differences_beyond_what_a_plan_holds_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(differences, "DIFFERENCES_MAX", 2)
+    ledger = damaged_goods()
+    for number in range(5):
+        order(ledger, f"o{number}", 2)
+    plan = planned(ledger)
+    assert [proposal.body["order_id"] for proposal in plan.proposals] == ["o2", "o3"]
+    assert plan.as_dict()["counts"] == {
+        "differences": 2,
+        "beyond": 1,
+        "proposals": 2,
+        "by_hand": 0,
+        "settled": 0,
+    }
+    rest = planned(ledger, start=plan.next_start)
+    assert [each.body["order_id"] for each in rest.proposals] == ["o4"]
 
 
 def test_what_rules_would_have_promised_is_left_to_people() -> None:
