@@ -113,6 +113,12 @@ class Metrics:
         self._explained = Counter(
             "backstock_explained_cells", "Cells found equal.", LABELS, registry=registry
         )
+        self._skipped = Counter(
+            "backstock_sampling_skipped_cells",
+            "Cells that could not be compared just then.",
+            (*LABELS, "reason"),
+            registry=registry,
+        )
         self._failed = Counter(
             "backstock_sampling_failed_rounds",
             "Rounds that a store did not answer to the end.",
@@ -132,6 +138,8 @@ class Metrics:
             self._percent.labels(*labels).set(NOT_A_NUMBER if percent is None else percent)
             self._checked.labels(*labels).inc(tally.checked)
             self._explained.labels(*labels).inc(tally.explained)
+            for reason, cells in tally.skipped.items():
+                self._skipped.labels(*labels, reason).inc(cells)
             if tally.checked or key not in self._compared:
                 self._compared[key] = self._clock()
             self._age.labels(*labels).set_function(partial(self._age_of, key))

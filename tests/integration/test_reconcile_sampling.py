@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from eventlog.shards import shard_of
+from replay.verify.sampling import stream_fold
 from replay.verify.sampling.results import Round
 from replay.verify.sampling.sampler import Sampler
 from tests.parts import SharedParts
@@ -64,6 +65,22 @@ def test_every_cell_is_explained_where_its_read_model_stands(
     assert done.percent == 100.0
     assert {tally.entry.projection for tally in done.tallies} == set(READ_MODELS)
     assert all(tally.checked > 4 for tally in done.tallies), done.as_dict()
+
+
+@pytest.mark.parametrize(
+    ("bound", "reason"),
+    [("EVENTS_MAX", "stream too long"), ("EVENTS_OF_ROUND_MAX", "round is full")],
+)
+def test_what_would_be_too_much_is_counted_as_skipped(
+    store: WholeStore, monkeypatch: pytest.MonkeyPatch, bound: str, reason: str
+) -> None:
+    store.catch_up()
+    everything = explained(sampler(store).round())
+    monkeypatch.setattr(stream_fold, bound, 3)
+    done = explained(sampler(store).round())
+    for tally, whole in zip(done.tallies, everything.tallies, strict=True):
+        assert tally.skipped[reason] > 0
+        assert tally.checked < whole.checked
 
 
 PLANTED = [

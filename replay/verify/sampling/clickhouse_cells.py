@@ -18,7 +18,7 @@ from replay.verify.catalogue import Entry
 from replay.verify.clickhouse_model import corrections_of
 from replay.verify.sampling.picking import Picked
 from replay.verify.sampling.results import ModelTally
-from replay.verify.sampling.stream_fold import StreamFolds, StreamTooLongError
+from replay.verify.sampling.stream_fold import NotFoldedError, StreamFolds
 
 PLAIN = "{table:Identifier}"
 OF_LEDGER = "tenant = {tenant:String} AND ledger = {ledger:String} AND position <= {upto:UInt64}"
@@ -84,13 +84,16 @@ class ClickHouseCells:
         for read in self._reads:
             try:
                 expected = self._expected(read, folds)
-            except StreamTooLongError:
-                self.tally.skip("stream too long")
+            except NotFoldedError as error:
+                self.tally.skip(error.reason)
                 continue
             if read.sums != expected:
                 # Dropped and filled again between two looks at the position, it shows now.
                 again = self._look([read.picked])
-                if not again or again[0].position < read.position:
+                if not again:
+                    continue
+                if again[0].position < read.position:
+                    self.tally.skip("being rebuilt")
                     continue
                 if again[0].position > read.position:
                     again = [self._at(read)]

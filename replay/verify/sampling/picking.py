@@ -33,12 +33,17 @@ class Picked(NamedTuple):
 def pick(
     connection: psycopg.Connection, dice: Random, number: int, also: Collection[Picked]
 ) -> list[Picked]:
-    """Streams of `number` random events of the whole log, and `also`."""
+    """`also`, and streams of `number` random events of the whole log.
+
+    In no order of their names: a round may be full before it comes to the last ones.
+    """
     heads = connection.execute(SHARD_HEADS).fetchall()
-    streams = set(also)
+    streams = set[Picked]()
     if heads:
         shards = dice.choices(heads, weights=[head for _, head in heads], k=number)
         positions = [dice.randint(1, head) for _, head in shards]
         rows = connection.execute(AT, ([shard for shard, _ in shards], positions))
         streams |= {Picked(*row) for row in rows}
-    return sorted(each for each in streams if each.aggregate in AGGREGATES)
+    others = sorted(streams.difference(also))
+    dice.shuffle(others)
+    return [each for each in (*sorted(also), *others) if each.aggregate in AGGREGATES]

@@ -11,7 +11,7 @@ from replay.verify import catalogue
 from replay.verify.catalogue import Entry, Streams
 from replay.verify.sampling.picking import Picked
 from replay.verify.sampling.results import ModelTally
-from replay.verify.sampling.stream_fold import StreamFolds, StreamTooLongError
+from replay.verify.sampling.stream_fold import NotFoldedError, StreamFolds
 from replay.verify.shapes import SHAPES, Key, Shape
 
 AFTER = sql.SQL("""
@@ -70,8 +70,8 @@ class PostgresCells:
             position = min(position, park.position - 1)
         try:
             folded = self._folds.at(*picked, position)
-        except StreamTooLongError:
-            self._tally.skip("stream too long")
+        except NotFoldedError as error:
+            self._tally.skip(error.reason)
             return
         cell = shape.cells(folded.fold).get(shape.key_of(picked.stream))
         expected = None if cell is None else (folded.fold.tenant, *shape.values(cell))

@@ -19,7 +19,7 @@ from replay.verify.redis_model import Fields, fields_of, of_stream
 from replay.verify.redis_pages import READ_PAGE
 from replay.verify.sampling.picking import Picked
 from replay.verify.sampling.results import ModelTally
-from replay.verify.sampling.stream_fold import StreamFolds, StreamTooLongError
+from replay.verify.sampling.stream_fold import NotFoldedError, StreamFolds
 
 SETTING = "#"
 
@@ -78,8 +78,8 @@ class RedisCells:
     def _compare(self, read: Read, position: int, folds: StreamFolds) -> None:
         try:
             folded = folds.at(*read.picked, position)
-        except StreamTooLongError:
-            self.tally.skip("stream too long")
+        except NotFoldedError as error:
+            self.tally.skip(error.reason)
             return
         sku, names = of_stream(read.picked.stream)
         expected = fields_of(folded.fold, sku)

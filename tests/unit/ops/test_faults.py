@@ -30,7 +30,7 @@ ANSWERED = {
     "replay.switching.BehindError",
     "replay.switching.CarefulTimeOverError",
     "replay.verify.applied_ids.RebuildingError",
-    "replay.verify.sampling.stream_fold.StreamTooLongError",
+    "replay.verify.sampling.stream_fold.NotFoldedError",
 }
 
 

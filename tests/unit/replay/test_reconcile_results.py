@@ -60,6 +60,12 @@ def test_metrics_show_the_last_round_the_age_and_all_cells_so_far() -> None:
     assert shown("backstock_explained_age_seconds", **labels) == 0.0
     assert shown("backstock_checked_cells_total", **labels) == 8.0
     assert shown("backstock_explained_cells_total", **labels) == 7.0
+    late = tally(1)
+    late.skip("stream too long")
+    late.skip("stream too long")
+    metrics.note(Round(tallies=[late]))
+    long = {**labels, "reason": "stream too long"}
+    assert shown("backstock_sampling_skipped_cells_total", **long) == 2.0
     metrics.failed()
     overall = shown("backstock_explained_percent_overall")
     assert overall != overall, "a number would say that something is known"  # noqa: PLR0124
