@@ -19,6 +19,7 @@ from domain.events import (
     OrderPlaced,
     OrderShipped,
     ReplayPromoted,
+    ReplayRolledBack,
 )
 from domain.item import Item
 from domain.location import Location
@@ -57,7 +58,7 @@ def evolve(state: State | None, event: Event, occurred_at: datetime) -> State | 
             return location.evolve(None, event, occurred_at)
         case ChargeRecorded():
             return charge.evolve(None, event, occurred_at)
-        case ReplayPromoted():
+        case ReplayPromoted() | ReplayRolledBack():
             return state
         case _:
             return stock.evolve(state, event, occurred_at) if isinstance(state, Stock) else state

@@ -41,6 +41,7 @@ TYPE_NAMES: Mapping[type, str] = {
     facts.OrderCancelled: "order.cancelled.v1",
     facts.ChargeRecorded: "charge.recorded.v1",
     facts.ReplayPromoted: "replay.promoted.v1",
+    facts.ReplayRolledBack: "replay.rolled_back.v1",
 }
 EVENT_TYPES: Mapping[str, type] = {name: fact for fact, name in TYPE_NAMES.items()}
 # What can be read: today's types, and the older ones that are brought up to them.

@@ -6,12 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
 import structlog
 
-from eventlog.heads import PUBLIC_NAME, HeadKey
+from eventlog.heads import PRIVATE_NAME, PUBLIC_NAME, HeadKey
 from eventlog.postgres.append import PostgresAppender
 from eventlog.postgres.connections import borrowed
 from ops.own_positions import own_positions
@@ -19,12 +20,12 @@ from ops.replaying import Replaying
 from ops.stack.errors import StackError
 from ops.verification import head_key
 from projections.catalogue import ReadModel
-from replay import cutover, retiring
+from replay import cutover, records, retiring
 from replay.cutover import Cutover
 from replay.gate import Acceptance
-from replay.receipt import Receipt, faults_of, make_receipt, receipts_of
-from replay.receipt_events import append_receipt, missing_from
-from replay.records import Replay, replay
+from replay.receipt import Receipt, faults_of, receipts_of
+from replay.receipt_events import append_notice, missing_from, notice_of, notices_of
+from replay.records import Replay
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +44,16 @@ class NoReceiptError(StackError):
         )
 
 
+class NoSigningKeyError(StackError):
+    """Nothing was changed: a receipt signed by a key of its own would prove nothing to anybody."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(
+            f"{directory} has no {PRIVATE_NAME} to sign the receipt with: give the data directory"
+            " whose keys/ the relay signs heads with, by --data or BACKSTOCK_DATA"
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promotion:
     cutover: Cutover
@@ -50,42 +61,60 @@ class Promotion:
 
 
 def promote(around: Replaying, replay_id: UUID, acceptance: Acceptance | None) -> Promotion:
-    """Switch, then leave the receipt. Repeatable: what is done is told, what lacks is done.
+    """Switch, then tell every ledger. Repeatable: what is done is told, what lacks is done.
 
-    Raises as `replay.cutover.promote` does, `HeadKeyError`, and as an append does.
+    Raises as `replay.cutover.promote` does, `NoSigningKeyError`, `HeadKeyError`, and as an append
+    does.
     """
-    key = HeadKey.in_directory(around.stores.keys_directory)
-    _warn_of_another_key(around, key)
+    key = _signing_key(around)
+    tell_ledgers(around, replay_id)
     with own_positions(around) as positions:
         done = cutover.promote(
             around.pool,
             replay_id,
             acceptance=acceptance,
+            key=key,
             positions=positions,
             sleep=time.sleep,
             clock=time.monotonic,
         )
-    receipt = make_receipt(around.pool, _read(around, replay_id), key)
-    appender = PostgresAppender(around.pool, clock=lambda: datetime.now(UTC))
-    append_receipt(appender, around.reader, receipt, shards=around.identity.shards)
-    return Promotion(cutover=done, receipt=receipt)
+    found = tell_ledgers(around, replay_id)
+    return Promotion(cutover=done, receipt=receipts_of(found)[-1])
 
 
 def rollback(around: Replaying, replay_id: UUID) -> Cutover:
-    """Raises as `replay.cutover.rollback` does."""
+    """Switch back, at once, then tell every ledger. Repeatable.
+
+    Raises as `replay.cutover.rollback` does, and as an append does.
+    """
     with own_positions(around) as positions:
-        return cutover.rollback(
+        done = cutover.rollback(
             around.pool,
             replay_id,
             positions=positions,
             sleep=time.sleep,
             clock=time.monotonic,
         )
+    tell_ledgers(around, replay_id)
+    return done
 
 
 def retire(around: Replaying, replay_id: UUID) -> Sequence[ReadModel]:
-    """Raises as `replay.retiring.retire` does."""
+    """Raises as `replay.retiring.retire` does, and as an append does."""
+    tell_ledgers(around, replay_id)
     return retiring.retire(around.pool, replay_id, drop=around.drop, sleep=time.sleep)
+
+
+def tell_ledgers(around: Replaying, replay_id: UUID) -> Replay:
+    """Append what the ledgers lack of the replay's switches: who switched last may have died before
+    it did so. Repeatable. Raises `UnknownReplayError`, and as an append does.
+    """
+    found = _read(around, replay_id)
+    appender = PostgresAppender(around.pool, clock=lambda: datetime.now(UTC))
+    for notice in notices_of(found):
+        if missing_from(around.reader, notice):
+            append_notice(appender, around.reader, notice, shards=around.identity.shards)
+    return found
 
 
 def checked_receipts(around: Replaying, replay_id: UUID) -> list[dict[str, Any]]:
@@ -94,22 +123,33 @@ def checked_receipts(around: Replaying, replay_id: UUID) -> list[dict[str, Any]]
     Raises `NoReceiptError`, `UnknownReplayError`.
     """
     public = head_key(around.stores.keys_directory / PUBLIC_NAME)
-    found = receipts_of(_read(around, replay_id))
+    replay = _read(around, replay_id)
+    found = receipts_of(replay)
     if not found:
         raise NoReceiptError(replay_id)
     return [
         {
             **receipt.as_dict(),
             "faults": [
-                *faults_of(around.pool, receipt, public),
+                *faults_of(around.pool, replay, receipt, public),
                 *(
                     f"ledger {ledger} does not hold its event"
-                    for ledger in missing_from(around.reader, receipt)
+                    for ledger in missing_from(around.reader, notice_of(receipt))
                 ),
             ],
         }
         for receipt in found
     ]
+
+
+def _signing_key(around: Replaying) -> HeadKey:
+    """The one there is: none is made here."""
+    directory = around.stores.keys_directory
+    if not (directory / PRIVATE_NAME).exists():
+        raise NoSigningKeyError(directory)
+    key = HeadKey.in_directory(directory)
+    _warn_of_another_key(around, key)
+    return key
 
 
 def _warn_of_another_key(around: Replaying, key: HeadKey) -> None:
@@ -127,4 +167,4 @@ def _warn_of_another_key(around: Replaying, key: HeadKey) -> None:
 
 def _read(around: Replaying, replay_id: UUID) -> Replay:
     with borrowed(around.pool) as connection:
-        return replay(connection, replay_id)
+        return records.replay(connection, replay_id)

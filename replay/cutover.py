@@ -1,14 +1,15 @@
 """Promote what a replay built, or go back: every store of it switches at one instant.
 
 First readers are asked to be careful, and given the time to forget what they remember; then one
-transaction makes the other versions answer. A process that dies on any line leaves all stores on
-the old versions or all on the new ones, and whoever runs the step again ends it or finds it done.
+transaction makes the other versions answer, and keeps the receipt. A process that dies on any line
+leaves all stores on the old versions or all on the new ones, and whoever runs the step again ends
+it or finds it done.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -17,10 +18,12 @@ import psycopg
 from psycopg import Connection, errors
 
 from eventlog.crash_points import crash_point
+from eventlog.heads import HeadKey
 from eventlog.log import LogUnavailableError
 from eventlog.postgres.connections import Pool, borrowed
 from replay import records
 from replay.gate import Acceptance, NotPromotableError, check_gate, surprises_of
+from replay.receipt import digest_of, make_receipt
 from replay.records import Replay, ReplayStateError
 from replay.switching import (
     LOCK_REPLAY,
@@ -123,21 +126,24 @@ def promote(
     replay_id: UUID,
     *,
     acceptance: Acceptance | None,
+    key: HeadKey,
     positions: Positions,
     sleep: Callable[[float], None],
     clock: Callable[[], float],
 ) -> Cutover:
     """Let the versions that the replay built answer, in all stores at once. Some two seconds.
 
-    `positions` is asked for stores that keep their own. Repeatable: what is done already is told
-    again. Raises `UnknownReplayError`, `ReplayStateError`, `NotPromotableError`, `CutoverError`,
-    `VersionStateError`; nothing was changed then.
+    The receipt, signed with `key`, is kept with the replay; whoever calls appends it to the ledgers
+    (replay.receipt_events). `positions` is asked for stores that keep their own. Repeatable: what
+    is done already is told again. Raises `UnknownReplayError`, `ReplayStateError`,
+    `NotPromotableError`, `CutoverError`, `VersionStateError`; nothing was changed then.
     """
     return _Step(
         pool=pool,
         replay_id=replay_id,
         to="promoted",
         acceptance=acceptance,
+        key=key,
         positions=positions,
         sleep=sleep,
         clock=clock,
@@ -162,6 +168,7 @@ def rollback(
         replay_id=replay_id,
         to="rolled_back",
         acceptance=None,
+        key=None,
         positions=positions,
         sleep=sleep,
         clock=clock,
@@ -171,12 +178,13 @@ def rollback(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Step:
-    """One call of `promote` or `rollback`."""
+    """One call of `promote`, which has a key, or of `rollback`."""
 
     pool: Pool
     replay_id: UUID
     to: Direction
     acceptance: Acceptance | None
+    key: HeadKey | None
     positions: Positions
     sleep: Callable[[float], None]
     clock: Callable[[], float]
@@ -254,8 +262,6 @@ class _Step:
             if found.state == self.to:
                 return Cutover.of(found)
             self._check(connection, found)
-            if self.acceptance is not None:
-                records.note(connection, self.replay_id, acceptance=self._accepted(found))
             records.move(connection, self.replay_id, wanted=WANTED[self.to], to=self.to)
             switched = attempt(
                 connection,
@@ -266,13 +272,21 @@ class _Step:
                 clock=self.clock,
             )
             cutover = self._cutover(switch, switched)
-            history = _history(found)
-            records.note(
-                connection, self.replay_id, cutover=cutover.as_dict() | {"history": history}
-            )
+            self._keep(connection, found, cutover)
             crash_point("cutover.before_commit")
         crash_point("cutover.committed")
         return cutover
+
+    def _keep(self, connection: Connection[Any], found: Replay, cutover: Cutover) -> None:
+        """Note the switch, and of a promotion whoever accepted what, and the receipt."""
+        kept = cutover.as_dict() | {"history": _history(found)}
+        records.note(connection, self.replay_id, cutover=kept)
+        if self.key is None:
+            return
+        accepted = found.acceptance if self.acceptance is None else self._accepted(found)
+        if self.acceptance is not None:
+            records.note(connection, self.replay_id, acceptance=accepted)
+        make_receipt(connection, replace(found, cutover=kept, acceptance=accepted), self.key)
 
     def _accepted(self, found: Replay) -> dict[str, Any]:
         assert self.acceptance is not None
@@ -280,6 +294,7 @@ class _Step:
             "who": self.acceptance.who,
             "why": self.acceptance.why,
             "surprises": surprises_of(found),
+            "difference_sha256": digest_of(found.diff or {}),
         }
 
     def _cutover(self, switch: Switch, switched: Switched) -> Cutover:

@@ -1,7 +1,8 @@
 """The receipt of a promotion: what was built out of what, what differed, who took it on himself.
 
-Its canonical bytes are JSON in UTF-8 with sorted keys and no spaces. Their SHA-256 is signed with
-the key that signs heads, and appended to every ledger it speaks of (replay.receipt_events).
+Its canonical bytes are JSON in UTF-8 with sorted keys and no spaces. Their SHA-256 and the root
+over all ledgers are signed with the key that signs heads, in the very transaction that promotes,
+and appended to every ledger afterwards (replay.receipt_events).
 """
 
 from __future__ import annotations
@@ -10,18 +11,21 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from psycopg import Connection
+from psycopg.rows import TupleRow
 
 from eventlog.crash_points import crash_point
 from eventlog.heads import HeadKey, key_id_of, signed_by
 from eventlog.log import GENESIS_HASH
 from eventlog.postgres.connections import Pool, borrowed
 from replay import records
-from replay.records import Replay, ReplayStateError
+from replay.merkle import leaf_hash, root_of
+from replay.records import Replay
 
 FORMAT: Final = "backstock.receipt.v1"
 EARLIER_MAX: Final = 20
@@ -68,54 +72,55 @@ class Receipt:
         )
 
 
+def digest_of(document: Mapping[str, Any]) -> str:
+    """SHA-256 of its canonical bytes, in hex."""
+    return sha256(canonical(document)).hexdigest()
+
+
 def canonical(body: Mapping[str, Any]) -> bytes:
     """The bytes that are hashed."""
     text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.encode()
 
 
-def signed_text(digest: str) -> bytes:
-    """What is signed: two lines, the second the SHA-256 of the canonical bytes in hex."""
-    return f"{FORMAT}\n{digest}".encode()
+def signed_text(digest: str, root: str) -> bytes:
+    """What is signed: the format, the SHA-256 of the canonical bytes, and the root, both in hex;
+    one line each, no line end after the last.
+    """
+    return f"{FORMAT}\n{digest}\n{root}".encode()
+
+
+def leaf_of(range_of: Mapping[str, Any]) -> bytes:
+    """The leaf of a ledger's range: its name, the positions and chain hashes before and at its end,
+    a line each.
+    """
+    return leaf_hash("\n".join(str(range_of[name]) for name in RANGE).encode())
 
 
 def events_root(ledgers: Sequence[Mapping[str, Any]]) -> str:
-    """Merkle root, as RFC 6962 builds it, over the ledgers in their order; hex.
-
-    A leaf is the ledger's range: its name, the positions and chain hashes before and at its end.
-    """
-    leaves = [
-        sha256(b"\0" + "\n".join(str(each[name]) for name in RANGE).encode()).digest()
-        for each in ledgers
-    ]
-    return _root(leaves).hex()
+    """Merkle root, as RFC 6962 builds it, over the ledgers in their order; hex."""
+    return root_of([leaf_of(each) for each in ledgers]).hex()
 
 
 RANGE: Final = ("ledger", "after", "after_hash", "up_to", "up_to_hash")
 
 
-def make_receipt(pool: Pool, replay: Replay, key: HeadKey) -> Receipt:
-    """The receipt of the last promotion, kept with the replay; the one there is, if it is its own.
+def make_receipt(connection: Connection[TupleRow], replay: Replay, key: HeadKey) -> Receipt:
+    """The receipt of a promotion, kept with the replay, in the transaction that promotes it.
 
-    Raises `ReplayStateError` for a replay that is not promoted, `LogUnavailableError`.
+    `replay`: with the cut-over and the acceptance of just now.
     """
-    if replay.state != "promoted" or replay.cutover is None:
-        raise ReplayStateError(replay.replay_id, replay.state, ["promoted"])
-    kept = receipts_of(replay)
-    if kept and kept[-1].generation == replay.cutover["generation"]:
-        return kept[-1]
-    with borrowed(pool) as connection:
-        body = _body(connection, replay)
-        digest = sha256(canonical(body)).hexdigest()
-        made = Receipt(
-            body=body,
-            sha256=digest,
-            key_id=key.key_id,
-            signature=key.sign_bytes(signed_text(digest)),
-        )
-        crash_point("receipt.made")
-        earlier = [each.as_dict() for each in kept[-EARLIER_MAX:]]
-        records.note(connection, replay.replay_id, receipt=made.as_dict() | {"earlier": earlier})
+    body = _body(connection, replay)
+    digest = digest_of(body)
+    made = Receipt(
+        body=body,
+        sha256=digest,
+        key_id=key.key_id,
+        signature=key.sign_bytes(signed_text(digest, body["events"]["root"])),
+    )
+    earlier = [each.as_dict() for each in receipts_of(replay)[-EARLIER_MAX:]]
+    records.note(connection, replay.replay_id, receipt=made.as_dict() | {"earlier": earlier})
+    crash_point("receipt.made")
     return made
 
 
@@ -126,18 +131,24 @@ def receipts_of(replay: Replay) -> list[Receipt]:
     return [Receipt.of(kept) for kept in (*replay.receipt["earlier"], replay.receipt)]
 
 
-def faults_of(pool: Pool, receipt: Receipt, public: Ed25519PublicKey | None) -> list[str]:
-    """What is wrong with a receipt, by itself and beside the log as it is; empty: nothing."""
+def faults_of(
+    pool: Pool, replay: Replay, receipt: Receipt, public: Ed25519PublicKey | None
+) -> list[str]:
+    """What is wrong with a receipt, by itself, beside its replay, and beside the log as it is;
+    empty: nothing.
+    """
     found = []
-    if sha256(canonical(receipt.body)).hexdigest() != receipt.sha256:
+    if digest_of(receipt.body) != receipt.sha256:
         found.append("its content is not what was hashed")
+    events = receipt.body["events"]
     if public is None or receipt.key_id != key_id_of(public):
         found.append(f"it is signed with the key {receipt.key_id}, which is not at hand")
-    elif not signed_by(signed_text(receipt.sha256), receipt.signature, public):
+    elif not signed_by(signed_text(receipt.sha256, events["root"]), receipt.signature, public):
         found.append("its signature does not hold")
-    events = receipt.body["events"]
     if events_root(events["ledgers"]) != events["root"]:
         found.append("its root is not that of its ledgers")
+    if _is_of_another_difference(replay, receipt):
+        found.append("the difference of its replay is not the one that was promoted")
     with borrowed(pool) as connection:
         ends = {each["ledger"]: each["up_to"] for each in events["ledgers"]}
         hashes = _chain_hashes(connection, ends)
@@ -147,6 +158,15 @@ def faults_of(pool: Pool, receipt: Receipt, public: Ed25519PublicKey | None) -> 
         if hashes.get(each["ledger"]) != each["up_to_hash"]
     ]
     return found
+
+
+def _is_of_another_difference(replay: Replay, receipt: Receipt) -> bool:
+    """After a roll-back the versions may be compared anew: that difference is a later one's."""
+    if digest_of(replay.diff or {}) == receipt.body["difference"]["sha256"]:
+        return False
+    compared = (replay.diff or {}).get("compared_at")
+    promoted = datetime.fromisoformat(receipt.body["cutover"]["at"])
+    return compared is None or datetime.fromisoformat(compared) <= promoted
 
 
 def _body(connection: Connection[Any], replay: Replay) -> dict[str, Any]:
@@ -163,12 +183,12 @@ def _body(connection: Connection[Any], replay: Replay) -> dict[str, Any]:
         "strategy": replay.plan.get("strategy"),
         "events": {"ledgers": ledgers, "root": events_root(ledgers)},
         "difference": {
-            "surprises": difference.get("surprises"),
+            **{part: difference.get(part) for part in COMPARISON},
             "projections": {
                 name: {part: each.get(part) for part in DIFFERENCE}
                 for name, each in difference.get("projections", {}).items()
             },
-            "sha256": sha256(canonical(difference)).hexdigest(),
+            "sha256": digest_of(difference),
         },
         "acceptance": replay.acceptance,
         "cutover": {name: cutover[name] for name in CUTOVER},
@@ -176,6 +196,8 @@ def _body(connection: Connection[Any], replay: Replay) -> dict[str, Any]:
     }
 
 
+# When it was compared, at which shard positions, under which expectations.
+COMPARISON: Final = ("compared_at", "at", "rules", "surprises")
 DIFFERENCE: Final = ("cells", "differing", "expected", "surprises", "checksums")
 CUTOVER: Final = ("generation", "at", "shards", "seconds", "held_seconds")
 
@@ -222,10 +244,3 @@ def _ranges(connection: Connection[Any], ends: Mapping[str, int]) -> list[dict[s
 def _chain_hashes(connection: Connection[Any], ends: Mapping[str, int]) -> dict[str, str]:
     rows = connection.execute(CHAIN, (list(ends), list(ends.values())))
     return {ledger: chain_hash.hex() for ledger, _, chain_hash in rows}
-
-
-def _root(leaves: Sequence[bytes]) -> bytes:
-    if len(leaves) <= 1:
-        return leaves[0] if leaves else sha256(b"").digest()
-    half = 1 << (len(leaves) - 1).bit_length() - 1
-    return sha256(b"\1" + _root(leaves[:half]) + _root(leaves[half:])).digest()

@@ -6,9 +6,11 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from eventlog.heads import HeadKey
 from ops.own_positions import own_positions
 from projections.catalogue import active
 from projections.editions import RETURNS_TWICE
@@ -38,8 +40,20 @@ def ready(
 
 def difference(surprises: int) -> dict[str, Any]:
     """As little of a stored difference as the gate reads."""
-    history = History().as_dict()
-    return {"surprises": surprises, "projections": {}, "history": history}
+    return {
+        "compared_at": datetime.now(UTC).isoformat(),
+        "epoch": 1,
+        "at": {},
+        "rules": [],
+        "surprises": surprises,
+        "projections": {},
+        "history": History().as_dict(),
+    }
+
+
+def signing_key(world: World) -> HeadKey:
+    """The deployment's own; made when it has none."""
+    return HeadKey.in_directory(world.around.stores.keys_directory)
 
 
 def promoted(
@@ -50,6 +64,7 @@ def promoted(
             world.log.pool,
             replay_id,
             acceptance=acceptance,
+            key=signing_key(world),
             positions=positions,
             sleep=time.sleep if wait else _briefly,
             clock=time.monotonic,

@@ -37,7 +37,7 @@ def stream_of(event: Event) -> str:
             | facts.OrderCancelled()
         ):
             return order_stream(event.order_id)
-        case facts.ReplayPromoted():
+        case facts.ReplayPromoted() | facts.ReplayRolledBack():
             return replay_stream(event.replay_id)
         case _:
             return stock_stream(event.sku, event.location)

@@ -13,7 +13,8 @@ from replay.verify.stock import MOVES, Data, Move, Stock
 NOTHING_MOVED: Move = (0, 0, 0, 0)
 ITEM_TYPES = ("item.registered.v1", "item.described.v1", "item.discontinued.v1")
 ORDER_TYPES = ("order.placed.v1", "order.allocated.v1", "order.shipped.v1", "order.cancelled.v1")
-OTHER_TYPES = ("location.registered.v1", "charge.recorded.v1", "replay.promoted.v1")
+REPLAY_TYPES = ("replay.promoted.v1", "replay.rolled_back.v1")
+OTHER_TYPES = ("location.registered.v1", "charge.recorded.v1", *REPLAY_TYPES)
 KNOWN_TYPES = {*MOVES, *ITEM_TYPES, *ORDER_TYPES, *OTHER_TYPES}
 AGGREGATES = ("stock", "item", "location", "order", "charge", "replay")
 

@@ -178,14 +178,23 @@ PINNED: list[tuple[Event, str, bytes]] = [
             up_to=7,
             receipt_sha256="ab",
             events_root="cd",
+            leaf=1,
+            leaves=2,
+            audit_path=("09",),
             key_id="ef",
             signature="Zw==",
         ),
         "replay.promoted.v1",
         (
             b'{"replay_id":"r","generation":2,"read_models":["orders v2"],"up_to":7,'
-            b'"receipt_sha256":"ab","events_root":"cd","key_id":"ef","signature":"Zw=="}'
+            b'"receipt_sha256":"ab","events_root":"cd","leaf":1,"leaves":2,"audit_path":["09"],'
+            b'"key_id":"ef","signature":"Zw=="}'
         ),
+    ),
+    (
+        facts.ReplayRolledBack(replay_id="r", generation=3, read_models=("orders v1",), up_to=8),
+        "replay.rolled_back.v1",
+        b'{"replay_id":"r","generation":3,"read_models":["orders v1"],"up_to":8}',
     ),
 ]
 

@@ -25,6 +25,9 @@ PROMOTED = ReplayPromoted(
     up_to=3,
     receipt_sha256="00",
     events_root="00",
+    leaf=0,
+    leaves=1,
+    audit_path=(),
     key_id="k",
     signature="",
 )
