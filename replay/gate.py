@@ -12,6 +12,7 @@ from psycopg import Connection
 from projections.editions import UnknownEditionError, edition
 from projections.fingerprints import changed, fingerprints
 from replay.history import faults_of_history
+from replay.receipt import digest_of
 from replay.records import Replay
 
 VERSIONS: Final = """
@@ -23,6 +24,18 @@ SELECT p.projection, p.version, p.state, p.edition, p.fingerprints,
  WHERE t.replay_id = %s ORDER BY p.projection
 """
 READY: Final = ("following", "kept")
+# What was compared longer ago says too little of what is read today.
+DIFFERENCE_HOURS_MAX: Final = 24
+SINCE: Final = """
+SELECT extract(epoch FROM clock_timestamp() - %s::timestamptz) / 3600, epoch FROM store_identity
+"""
+STANDING: Final = """
+SELECT c.projection, c.version, c.shard, c.position
+  FROM projection_checkpoints AS c JOIN replay_targets AS t
+    ON c.projection = t.projection AND c.version IN (t.from_version, t.to_version)
+ WHERE t.replay_id = %s ORDER BY c.projection, c.version, c.shard
+"""
+AGAIN: Final = "compare again by `backstock replay diff`"
 
 
 class NotPromotableError(Exception):
@@ -48,7 +61,11 @@ class Acceptance:
 
 def check_gate(connection: Connection[Any], replay: Replay, acceptance: Acceptance | None) -> None:
     """Raises `NotPromotableError`."""
-    reasons = [*_of_difference(replay, acceptance), *_of_versions(connection, replay.replay_id)]
+    reasons = [
+        *_of_difference(replay, acceptance),
+        *_of_its_age(connection, replay),
+        *_of_versions(connection, replay.replay_id),
+    ]
     if reasons:
         raise NotPromotableError(replay.replay_id, reasons)
 
@@ -64,15 +81,40 @@ def _of_difference(replay: Replay, acceptance: Acceptance | None) -> list[str]:
     # No acceptance covers a log that is not what was appended.
     faults = list(faults_of_history(replay.diff.get("history")))
     surprises = surprises_of(replay)
-    # An acceptance covers what was there to be accepted, and no surprise that came later.
-    covered = 0 if replay.acceptance is None else int(replay.acceptance["surprises"])
-    if acceptance is None and surprises > covered:
+    if acceptance is None and surprises and not _is_accepted(replay):
         reason = (
             f"{surprises} cells differ against what was expected: look at the report of"
             ' `backstock replay diff`, or promote with --accept "the reason"'
         )
         return [*faults, reason]
     return faults
+
+
+def _is_accepted(replay: Replay) -> bool:
+    """An acceptance covers the difference that was there to be accepted, and no later one."""
+    kept = replay.acceptance
+    return kept is not None and kept.get("difference_sha256") == digest_of(replay.diff or {})
+
+
+def _of_its_age(connection: Connection[Any], replay: Replay) -> list[str]:
+    """Why a difference says nothing of the versions as they are now."""
+    if replay.diff is None:
+        return []
+    row = connection.execute(SINCE, (replay.diff["compared_at"],)).fetchone()
+    assert row is not None, "a migrated store has its identity"
+    hours, epoch = row
+    if epoch != replay.diff["epoch"]:
+        return [f"the store was restored since it was compared: {AGAIN}"]
+    if hours > DIFFERENCE_HOURS_MAX:
+        return [f"it was compared {hours:.0f} hours ago, {DIFFERENCE_HOURS_MAX} at most: {AGAIN}"]
+    begun_again = dict.fromkeys(
+        f"{projection} v{version} stands before where it was compared: let it catch up, and {AGAIN}"
+        for projection, version, shard, position in connection.execute(
+            STANDING, (replay.replay_id,)
+        )
+        if position < replay.diff["at"].get(projection, {}).get(str(shard), [0])[0]
+    )
+    return list(begun_again)
 
 
 def _of_versions(connection: Connection[Any], replay_id: UUID) -> list[str]:
@@ -84,7 +126,11 @@ def _of_versions(connection: Connection[Any], replay_id: UUID) -> list[str]:
         if state not in READY:
             reasons.append(f"{what} is {state}")
         if parked:
-            reasons.append(f"{what} has {parked} parked streams: `backstock deadletters`")
+            reasons.append(
+                f"{what} has {parked} parked streams (`backstock deadletters list`): when their"
+                " cause is mended, `backstock replay key --parked --projection"
+                f" {projection} --version {version}`"
+            )
         try:
             differing = changed(built, fingerprints(projection, edition(name)))
         except UnknownEditionError as unknown:

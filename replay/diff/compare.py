@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any, Final, Protocol
 from uuid import UUID
 
@@ -12,6 +13,7 @@ import redis
 from clickhouse_connect.driver.client import Client
 from psycopg import Connection
 
+from eventlog.crash_points import crash_point
 from eventlog.log import LogReader
 from eventlog.postgres.connections import Pool, borrowed
 from eventlog.postgres.positions import shard_positions
@@ -41,7 +43,8 @@ COMPARISONS: Final[Mapping[str, Callable[..., Comparison]]] = {
     "redis": AvailabilityComparison,
     "clickhouse": MovementsComparison,
 }
-COMPARED: Final[Sequence[State]] = ("following", "diffed")
+COMPARED: Final[Sequence[State]] = ("following", "diffed", "rolled_back")
+NOW: Final = "SELECT clock_timestamp(), epoch FROM store_identity"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +104,8 @@ def compare(
     each: Callable[[Finding], None] = lambda _: None,
     sleep: Sleep = time.sleep,
 ) -> Difference:
-    """Compare every read model of a replay, store what was found, and call the replay diffed.
+    """Compare every read model of a replay, store what was found, and call the replay diffed; one
+    that was rolled back stays so.
 
     The log is checked against its hash chain, as far as it had come when all were compared.
     `each` is told of every differing cell. Raises `ReplayStateError`, `VersionsApartError`,
@@ -110,16 +114,29 @@ def compare(
     if replay.state not in COMPARED:
         raise ReplayStateError(replay.replay_id, replay.state, COMPARED)
     tallies = {}
+    with borrowed(pool) as connection:
+        ((begun, epoch),) = connection.execute(NOW).fetchall()
     for done, (name, pair) in enumerate(sorted(sides.items())):
         observe(Progress(projection=name, done=done, total=len(sides)))
         tallies[name] = tally = Tally(pair, each)
         explainer = Explainer(pool, pair, rules)
         made = COMPARISONS[pair.older.store]
         made(pool, reader, pair, explainer, tally, sleep=sleep).compare()
+        crash_point("diff.compared")
     history = check_history(pool, shard_positions(pool))
-    document = _document(tallies, rules, history)
+    crash_point("diff.known")
+    document = {
+        "compared_at": begun.astimezone(UTC).isoformat(),
+        "epoch": epoch,
+        **_document(tallies, rules, history),
+    }
     with borrowed(pool) as connection, connection.transaction():
-        records.move(connection, replay.replay_id, wanted=COMPARED, to="diffed")
+        # Its versions are wanted as they are: no longer following, but kept.
+        to: State = "rolled_back" if replay.state == "rolled_back" else "diffed"
+        wanted: Sequence[State] = (
+            ["rolled_back"] if to == "rolled_back" else ["following", "diffed"]
+        )
+        records.move(connection, replay.replay_id, wanted=wanted, to=to)
         records.note(connection, replay.replay_id, diff=document)
     return Difference(replay_id=replay.replay_id, document=document)
 
@@ -131,7 +148,6 @@ def _document(
         "at": {name: tally.at() for name, tally in tallies.items()},
         "projections": {name: tally.as_dict() for name, tally in tallies.items()},
         "surprises": sum(tally.surprises for tally in tallies.values()),
-        "accepted": False,
         "history": history.as_dict(),
         "rules": [
             {"text": rule.text, "cells": sum(tally.covered[number] for tally in tallies.values())}

@@ -19,6 +19,7 @@ from projections.movements.schema import every_table
 from replay import records
 from replay.cutover import CutoverError
 from replay.gate import Acceptance, NotPromotableError
+from replay.receipt import digest_of
 from replay.records import OverlappingReplayError, ReplayStateError
 from replay.retiring import StillFedError
 from replay.switching import Switch, lock
@@ -63,6 +64,11 @@ def stores(
         for name in NAMES:
             found.feed(name, 1)
         yield found
+
+
+def compared(stores: World, replay_id: UUID, found: dict[str, object]) -> None:
+    with stores.log.pool.connection() as connection:
+        records.note(connection, replay_id, diff=found)
 
 
 def replay_state(stores: World, replay_id: UUID) -> str:
@@ -115,18 +121,43 @@ def test_surprises_are_promoted_only_by_somebody_who_says_why(stores: World) -> 
         Acceptance(who="key_a", why=" ")
     assert answering(stores)["stock_levels"] == 1
     promoted(stores, replay_id, acceptance=ACCEPTED)
-    assert stores.replay(replay_id).acceptance == {
+    found = stores.replay(replay_id)
+    assert found.acceptance == {
         "who": ACCEPTED.who,
         "why": ACCEPTED.why,
         "surprises": 3,
+        "difference_sha256": digest_of(found.diff or {}),
     }
     rolled_back(stores, replay_id)
     promoted(stores, replay_id)
     rolled_back(stores, replay_id)
-    with stores.log.pool.connection() as connection:
-        records.note(connection, replay_id, diff=difference(4))
-    with pytest.raises(NotPromotableError, match="4 cells differ"):
+    compared(stores, replay_id, difference(3))
+    with pytest.raises(NotPromotableError, match="3 cells differ"):
+        promoted(stores, replay_id)  # As many, but not those that were accepted.
+    compared(stores, replay_id, difference(0))
+    promoted(stores, replay_id)
+
+
+@pytest.mark.parametrize(
+    ("altered", "reason"),
+    [
+        ({"compared_at": "2001-02-03T04:05:06+00:00"}, "hours ago, 24 at most"),
+        ({"epoch": 2}, "the store was restored since it was compared"),
+        ({"at": {"stock_levels": {"0": [10**6, 10**6]}}}, "v1 stands before where it was compared"),
+    ],
+)
+def test_a_difference_of_what_is_no_longer_there_promotes_nothing(
+    stores: World, altered: dict[str, object], reason: str
+) -> None:
+    replay_id = ready(stores, "stock_levels")
+    compared(stores, replay_id, difference(0) | altered)
+    with pytest.raises(NotPromotableError, match=reason):
         promoted(stores, replay_id)
+    with pytest.raises(NotPromotableError, match=reason):
+        promoted(stores, replay_id, acceptance=ACCEPTED)
+    assert generation(stores) == 1
+    compared(stores, replay_id, difference(0))
+    promoted(stores, replay_id)
 
 
 def test_a_version_with_a_parked_stream_is_not_promoted(stores: World) -> None:

@@ -202,7 +202,18 @@ def test_the_result_is_stored_and_the_replay_is_diffed(levels: Pairing) -> None:
     with levels.log.pool.connection() as connection:
         stored = records.replay(connection, levels.replay_id)
         assert (stored.state, stored.diff) == ("diffed", document)
-        assert document["accepted"] is False
         records.move(connection, levels.replay_id, wanted=["diffed"], to="promoted")
     with pytest.raises(ReplayStateError, match="is promoted"):
         levels.compare()
+
+
+def test_after_a_roll_back_the_versions_are_compared_anew(levels: Pairing) -> None:
+    levels.log.append_dated(levels.log.ledger("main"), year(5, 100))
+    levels.feed()
+    first = levels.compare().document
+    with levels.log.pool.connection() as connection:
+        records.move(connection, levels.replay_id, wanted=["diffed"], to="rolled_back")
+        second = levels.compare().document
+        assert first["compared_at"] < second["compared_at"]
+        stored = records.replay(connection, levels.replay_id)
+    assert (stored.state, stored.diff) == ("rolled_back", second), "its versions stay kept"
