@@ -15,6 +15,7 @@ from uuid import UUID
 
 import psutil
 
+from ops import promotion
 from tests.cutover_side import promoted, retired, rolled_back
 from tests.parts import Database
 from tests.replay_side import World, world
@@ -77,6 +78,8 @@ def take(stores: World, replay_id: UUID, step: str) -> None:
     match step:
         case "promote":
             promoted(stores, replay_id)
+        case "promote and tell":
+            promotion.promote(stores.around, replay_id, None)
         case "rollback":
             rolled_back(stores, replay_id)
         case "retire":

@@ -9,12 +9,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from eventlog.crash_points import CRASH_EXIT_CODE
+from replay.receipt import receipts_of
+from replay.receipt_events import missing_from, notice_of
 from tests.cutover_process import Stepping
-from tests.cutover_side import answering, one, ready
+from tests.cutover_side import answering, one, ready, signing_key
 from tests.happenings import year
 from tests.parts import Database
 from tests.replay_side import World, world
@@ -90,6 +93,34 @@ def test_killed_at_any_step_of_a_promotion_all_stores_are_old_or_all_new(at_hand
     at_hand.stands(2, 2)
     at_hand.does("promote")
     at_hand.stands(2, 2)
+
+
+def test_killed_around_its_receipt_a_promotion_has_it_and_every_ledger_is_told_once(
+    at_hand: Ready,
+) -> None:
+    stores = at_hand.stores
+    stores.log.append_dated(stores.log.ledger("main", "other"), year(21, EVENTS))
+    for name in NAMES:
+        stores.feed(name, 1)
+        stores.feed(name, 2)
+    signing_key(stores)
+    at_hand.dies_at("promote and tell", "receipt.made")
+    at_hand.stands(1, 1)
+    replay_id = UUID(at_hand.stepping.replay_id)
+    assert stores.replay(replay_id).receipt is None, "not promoted, no receipt"
+    at_hand.dies_at("promote and tell", "cutover.committed")
+    (receipt,) = receipts_of(stores.replay(replay_id))
+    notice = notice_of(receipt)
+    assert len(missing_from(stores.log.reader, notice)) == len(notice.events) > 1
+    at_hand.dies_at("promote and tell", "receipt.appended")
+    assert len(missing_from(stores.log.reader, notice)) == len(notice.events) - 1
+    at_hand.does("promote and tell")
+    at_hand.does("promote and tell")
+    at_hand.stands(2, 2)
+    told = "SELECT count(*) FROM events WHERE type = 'replay.promoted.v1'"
+    assert one(stores, told) == len(notice.events)
+    assert missing_from(stores.log.reader, notice) == []
+    assert receipts_of(stores.replay(replay_id)) == [receipt]
 
 
 def test_killed_at_any_step_of_the_way_back_all_stores_are_new_or_all_old(at_hand: Ready) -> None:
