@@ -40,8 +40,10 @@ def promote(
 ) -> None:
     """Let what a replay built answer: all its read models, in all stores, at one point.
 
-    Refused while cells differ that no stated rule expects. Writes and reads go on meanwhile. Leaves
-    a signed receipt in every ledger. Repeatable: a promotion that was cut short is ended.
+    Refused while cells differ that no stated rule expects, and when they were compared more than 24
+    hours ago. Writes and reads go on meanwhile. Leaves a signed receipt in every ledger: the data
+    directory must have the key that signs heads. Repeatable: a promotion that was cut short is
+    ended.
 
     For example:
 
@@ -66,6 +68,8 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Let the versions from before the promotion answer again. Takes some two seconds.
+
+    Every ledger is told. The versions may be compared anew, and promoted again.
 
     For example:
 
@@ -108,7 +112,10 @@ def receipt(
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the receipts of a replay, and check them: hash, signature, root, chain, events.
+    """Show the receipts of a replay, and check them.
+
+    Checked are hash, signature, root, the stored difference, hash chains, events. What a ledger
+    lacks of them is appended first: who promoted may have died before it did.
 
     Exits with 1 when one does not hold.
 
@@ -119,6 +126,7 @@ def receipt(
     from ops import promotion
 
     with _chosen(data, replay_id, projections) as (around, found):
+        promotion.tell_ledgers(around, found)
         receipts = promotion.checked_receipts(around, found)
     ok = not any(each["faults"] for each in receipts)
     if as_json:
