@@ -29,8 +29,9 @@ class TooManyParkedError(Exception):
 
     def __init__(self, projection: str, version: int, parked: int) -> None:
         super().__init__(
-            f"{projection} v{version} has {parked} parked streams, more than {PARKED_STREAMS_MAX}: "
-            "repair the projection, then `backstock deadletters retry`"
+            f"{projection} v{version} has {parked} parked streams, more than {PARKED_STREAMS_MAX}"
+            " (`backstock deadletters list` has them): mend its code, then replay them, in order,"
+            f" by `backstock replay key --parked --projection {projection} --version {version}`"
         )
         self.projection = projection
         self.version = version

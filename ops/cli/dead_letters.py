@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,10 +14,16 @@ from ops.cli.stack import AsJson, Data, directory_of
 from ops.settings import Settings
 from ops.stores import Stores
 
+if TYPE_CHECKING:
+    from eventlog.postgres.connections import Pool
+    from projections.catalogue import ReadModel
+
 ProjectionName = Annotated[str, typer.Argument(help="The projection, such as stock_levels.")]
 Ledger = Annotated[str, typer.Argument(help="The ledger's id, such as acme/main.")]
 Stream = Annotated[str, typer.Argument(help="The stream, such as stock-MUG@hub.")]
-Version = Annotated[int, typer.Option("--version", help="The projection's version.")]
+Version = Annotated[
+    int | None, typer.Option("--version", help="One of its versions; otherwise the active one.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,21 +39,21 @@ def register(app: typer.Typer) -> None:
 
 
 def list_parked(*, data: Data = None, as_json: AsJson = False) -> None:
-    """List every parked stream: since which position, and why.
+    """List the parked streams of every version that is built or fed: since where, and why.
+
+    Once their cause is mended, `backstock replay key --parked` replays them all, in order;
+    `deadletters retry` asks for one of them.
 
     For example:
 
         backstock deadletters list
     """
-    from projections.catalogue import active
-
     with _log_pool(data) as pool:
-        with pool.connection() as connection:
-            models = active(connection).values()
         found = [
             {
                 "projection": model.name,
                 "version": model.version,
+                "state": model.state,
                 "ledger": parked.ledger,
                 "stream": parked.stream,
                 "position": parked.position,
@@ -55,13 +61,14 @@ def list_parked(*, data: Data = None, as_json: AsJson = False) -> None:
                 "retry_requested": parked.retry_requested_at is not None,
                 "error": parked.error,
             }
-            for model in models
+            for model in _models(pool)
             for parked in ParkedStreams(pool, model.name, model.version).streams().values()
         ]
     if as_json:
         print_json({"parked": found})
         return
-    _print_table(found, ("projection", "ledger", "stream", "position", "parked_at", "error"))
+    columns = ("projection", "version", "state", "ledger", "stream", "position", "error")
+    _print_table(found, columns)
 
 
 def show(
@@ -69,7 +76,7 @@ def show(
     ledger: Ledger,
     stream: Stream,
     *,
-    version: Version = 1,
+    version: Version = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -80,10 +87,11 @@ def show(
         backstock deadletters show stock_levels acme/main stock-MUG@hub
     """
     with _log_pool(data) as pool:
-        letters = ParkedStreams(pool, projection, version).dead_letters(ledger, stream)
+        model = _model(pool, projection, version)
+        letters = ParkedStreams(pool, model.name, model.version).dead_letters(ledger, stream)
     found = [{"position": each.ledger_position, "type": each.type} for each in letters]
     if as_json:
-        print_json({"dead_letters": found})
+        print_json({"version": model.version, "dead_letters": found})
     else:
         _print_table(found, ("position", "type"))
 
@@ -93,7 +101,7 @@ def retry(
     ledger: Ledger,
     stream: Stream,
     *,
-    version: Version = 1,
+    version: Version = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -106,13 +114,42 @@ def retry(
         backstock deadletters retry stock_levels acme/main stock-MUG@hub
     """
     with _log_pool(data) as pool:
-        asked = ParkedStreams(pool, projection, version).request_retry(ledger, stream)
+        model = _model(pool, projection, version)
+        asked = ParkedStreams(pool, model.name, model.version).request_retry(ledger, stream)
     if as_json:
-        print_json({"requested": asked})
+        print_json({"requested": asked, "version": model.version})
     elif not asked:
-        Console(stderr=True).print(f"{stream} of {ledger} is not parked by {projection}")
+        text = f"{stream} of {ledger} is not parked by {model.name} v{model.version}"
+        Console(stderr=True).print(text, markup=False, highlight=False)
     if not asked:
         raise typer.Exit(1)
+
+
+def _models(pool: "Pool") -> "list[ReadModel]":
+    """Every version that a stream can be parked in."""
+    from projections.catalogue import STORES, versions
+
+    with pool.connection() as connection:
+        return [
+            model
+            for name in STORES
+            for model in versions(connection, name).values()
+            if model.state != "retired"
+        ]
+
+
+def _model(pool: "Pool", projection: str, version: int | None) -> "ReadModel":
+    """The version that is meant; none named: the one that answers."""
+    from ops.stack.errors import StackError
+
+    known = [model for model in _models(pool) if model.name == projection]
+    for model in known:
+        if model.version == version or (version is None and model.state == "active"):
+            return model
+    if not known:
+        raise StackError(f"there is no projection {projection!r}")
+    there = ", ".join(f"v{model.version} ({model.state})" for model in known)
+    raise StackError(f"there is no {projection} v{version}; there is {there}")
 
 
 @contextmanager

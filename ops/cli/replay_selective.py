@@ -36,6 +36,12 @@ LastPosition = Annotated[
 Projections = Annotated[
     list[str] | None, typer.Option("--projection", help="In this read model only. Repeatable.")
 ]
+Parked = Annotated[bool, typer.Option("--parked", help="The parked streams, in order.")]
+Version = Annotated[
+    int | None,
+    typer.Option("--version", help="With --parked: in this version; otherwise in all fed ones."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change; change nothing.")]
 CHANGES_PRINTED_MAX = 50
 
 
@@ -57,10 +63,9 @@ def key(
     last_position: LastPosition = None,
     type_name: Type = None,
     projection: Projections = None,
-    parked: Annotated[bool, typer.Option("--parked", help="The parked streams, in order.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would change; change nothing.")
-    ] = False,
+    parked: Parked = False,
+    version: Version = None,
+    dry_run: DryRun = False,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -68,8 +73,8 @@ def key(
 
     What is given together must all be true of an event; the streams of such events are replayed.
     Every cell that changes is told, old and new, with digests that prove that no other key did.
-    With --parked, streams whose handler is mended are replayed through their own projection. Exits
-    with 1 when a stream could not be replayed; it is as it was.
+    With --parked, streams whose handler is mended are replayed through their own projection, in
+    every version that is fed. Exits with 1 when a stream could not be replayed; it is as it was.
 
     For example:
 
@@ -79,7 +84,7 @@ def key(
 
         backstock replay key --parked --projection orders
     """
-    from replay.selective.selection import Selection, SelectionError
+    from replay.selective.selection import Selection
 
     selection = Selection(
         sku=sku,
@@ -87,23 +92,35 @@ def key(
         order_id=order,
         tenant=tenant,
         ledger=ledger,
-        recorded_from=_instant("--from", recorded_from),
-        recorded_until=_instant("--until", recorded_until),
+        recorded_from=instant("--from", recorded_from),
+        recorded_until=instant("--until", recorded_until),
         type_name=type_name,
         first_position=first_position,
         last_position=last_position,
     )
+    _check(selection, parked=parked, version=version, dry_run=dry_run)
+    with _replaying(data) as around:
+        started = time.monotonic()
+        if parked:
+            found = _retry(around, projection or (), version)
+        else:
+            found = _correct(around, selection, projection or (), dry_run=dry_run)
+        found["seconds"] = round(time.monotonic() - started, 3)
+    _tell(found, as_json=as_json, parked=parked)
+
+
+def _check(selection: "Selection", *, parked: bool, version: int | None, dry_run: bool) -> None:
+    from replay.selective.selection import Selection, SelectionError
+
+    if version is not None and not parked:
+        raise SelectionError("--version goes with --parked: keys are those of the active version")
     if parked and (selection != Selection() or dry_run):
         raise SelectionError("--parked replays what is parked: give --projection beside it, if any")
     if not parked:
         selection.check()
-    with _replaying(data) as around:
-        started = time.monotonic()
-        if parked:
-            found = _retry(around, projection or ())
-        else:
-            found = _correct(around, selection, projection or (), dry_run=dry_run)
-        found["seconds"] = round(time.monotonic() - started, 3)
+
+
+def _tell(found: dict[str, Any], *, as_json: bool, parked: bool) -> None:
     tell = print_json if as_json else _print_parked if parked else _print
     tell(found)
     if not found["complete"]:
@@ -141,7 +158,9 @@ def _correct(
     return {"dry_run": dry_run, **done.as_dict()}
 
 
-def _retry(around: "Replaying", projections: "list[str] | tuple[()]") -> dict[str, Any]:
+def _retry(
+    around: "Replaying", projections: "list[str] | tuple[()]", version: int | None
+) -> dict[str, Any]:
     from replay.selective.parked import Retrying
 
     retrying = Retrying(
@@ -152,10 +171,10 @@ def _retry(around: "Replaying", projections: "list[str] | tuple[()]") -> dict[st
         shards=around.identity.shards,
         owner=f"parked#{around.owner}",
     )
-    found = retrying.replay(projections)
+    found = retrying.replay(projections, version=version)
     return {
         "complete": not any(each.still_parked for each in found),
-        "projections": {each.projection: each.as_dict() for each in found},
+        "versions": [each.as_dict() for each in found],
     }
 
 
@@ -190,14 +209,18 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
         yield told
 
 
-def _instant(option: str, text: str | None) -> datetime | None:
+def instant(option: str, text: str | None) -> datetime | None:
+    """Raises `SelectionError`, which names the option."""
     from replay.selective.selection import SelectionError
 
+    wanted = "write it as 2026-03-01T00:00:00Z"
     try:
-        return None if text is None else datetime.fromisoformat(text)
+        found = None if text is None else datetime.fromisoformat(text)
     except ValueError as error:
-        wanted = "write it as 2026-03-01T00:00:00Z"
         raise SelectionError(f"{option}: {text!r} is no instant; {wanted}") from error
+    if found is not None and found.tzinfo is None:
+        raise SelectionError(f"{option}: {text!r} has no time zone; {wanted}")
+    return found
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -232,12 +255,15 @@ def _print(found: dict[str, Any]) -> None:
 
 def _print_parked(found: dict[str, Any]) -> None:
     console = Console()
-    for name, each in found["projections"].items():
+    for each in found["versions"]:
+        name = f"{each['projection']} v{each['version']}"
         for stream in each["replayed"]:
-            console.print(f"{name} {stream['ledger']} {stream['stream']}: replayed", markup=False)
+            text = f"{name} {stream['ledger']} {stream['stream']}: replayed"
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
         for stream in each["still_parked"]:
-            why = "its projector has not come to it" if stream["waiting"] else stream["error"]
+            waits = each["other_code"] or "its projector has not come to it"
+            why = waits if stream["waiting"] else stream["error"]
             text = f"{name} {stream['ledger']} {stream['stream']}: still parked, {why}"
             console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
-    if not any(each["replayed"] or each["still_parked"] for each in found["projections"].values()):
+    if not any(each["replayed"] or each["still_parked"] for each in found["versions"]):
         console.print("nothing is parked")

@@ -1,5 +1,7 @@
 """Parked streams replayed once their cause is mended: in order, by the projection itself.
 
+Of every version that is fed, or of the one that is named.
+
 Who holds a shard's lease retries its streams between two batches, as it alone knows what it keeps
 back. A shard that nobody holds is leased by this process for as long as it takes. Either way events
 go through the projection's own `apply_parked`, which passes over what is applied already.
@@ -20,7 +22,8 @@ from eventlog.parked import ParkedStream, ParkedStreams
 from eventlog.postgres.connections import Pool, borrowed
 from eventlog.projection import Projection
 from eventlog.shards import shard_of
-from projections.catalogue import STORES, ReadModel, active
+from projections.catalogue import FED, STORES, ReadModel, versions
+from replay.selective.live import other_code
 from replay.selective.selection import SelectionError
 
 WAIT_SECONDS: Final = 60.0
@@ -39,10 +42,15 @@ UPDATE projection_checkpoints SET lease_owner = NULL, lease_until = NULL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retried:
-    """The parked streams of one read model: those that flow again, and those that do not."""
+    """The parked streams of one version: those that flow again, and those that do not.
+
+    `other_code`: why this process leaves them to the projectors of another release.
+    """
 
     projection: str
     version: int
+    state: str
+    other_code: str | None
     replayed: Sequence[ParkedStream]
     still_parked: Sequence[ParkedStream]
 
@@ -51,6 +59,8 @@ class Retried:
         return {
             "projection": self.projection,
             "version": self.version,
+            "state": self.state,
+            "other_code": self.other_code,
             "replayed": [_named(each) for each in self.replayed],
             "still_parked": [
                 _named(each) | {"error": each.error, "waiting": each.retry_requested_at is not None}
@@ -71,33 +81,53 @@ class Retrying:
     owner: str
     seconds_max: float = WAIT_SECONDS
 
-    def replay(self, projections: Collection[str] = ()) -> list[Retried]:
-        """Retry every parked stream of these active read models (none named: of all).
+    def replay(
+        self, projections: Collection[str] = (), *, version: int | None = None
+    ) -> list[Retried]:
+        """Retry every parked stream of these read models (none named: of all).
 
-        Raises `SelectionError`, `LogUnavailableError`, and what projections raise for outages.
+        Of each version that is fed, or of `version` alone. Raises `SelectionError`,
+        `LogUnavailableError`, and what projections raise for outages.
         """
         if unknown := {*projections} - STORES.keys():
             raise SelectionError(f"no projection {min(unknown)!r}; there are {', '.join(STORES)}")
+        if version is not None and len({*projections}) != 1:
+            raise SelectionError("--version is of one read model: give one --projection beside it")
+        return [self._retry(model) for model in self._models(projections, version)]
+
+    def _models(self, projections: Collection[str], version: int | None) -> list[ReadModel]:
         with borrowed(self.pool) as connection:
-            models = active(connection)
-        return [
-            self._retry(models[name])
-            for name in STORES
-            if name in models and (name in projections or not projections)
-        ]
+            models = [
+                model
+                for name in STORES
+                if name in projections or not projections
+                for model in versions(connection, name).values()
+                if model.state in FED
+            ]
+        found = [model for model in models if version in {None, model.version}]
+        if version is not None and not found:
+            fed = ", ".join(f"v{model.version} ({model.state})" for model in models)
+            raise SelectionError(f"{min(projections)} v{version} is not fed; there is {fed}")
+        return found
 
     def _retry(self, model: ReadModel) -> Retried:
         parked = ParkedStreams(self.pool, model.name, model.version)
         before = parked.streams()
+        why = None
         for ledger, stream in before:
             parked.request_retry(ledger, stream)
         if before:
-            self._take_over(model, parked, before)
+            with borrowed(self.pool) as connection:
+                why = other_code(connection, model)
+            if why is None:
+                self._take_over(model, parked, before)
             self._wait(parked, before)
         after = parked.streams()
         return Retried(
             projection=model.name,
             version=model.version,
+            state=model.state,
+            other_code=why,
             replayed=[each for key, each in before.items() if key not in after],
             still_parked=[after[key] for key in before if key in after],
         )

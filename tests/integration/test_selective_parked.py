@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from domain import events as facts
 from eventlog.log import RecordedEvent
 from eventlog.parked import ParkedStreams
 from eventlog.projection import Batch, Checkpoint, Projection
+from ops.main import app
 from projections.catalogue import ReadModel
+from projections.editions import TODAY
+from projections.stock_levels.projection import StockLevels
+from projections.versions import create_version, move_version
 from replay.selective.parked import Retried, Retrying
 from replay.selective.selection import SelectionError
 from tests.contracts.projection import Refusing
@@ -73,7 +80,14 @@ def retry(
     def make(model: ReadModel) -> Projection:
         return projection or process(stores, model.name)
 
-    retrying = Retrying(
+    (found,) = replaying(stores, make, seconds_max=seconds_max).replay([name])
+    return found
+
+
+def replaying(
+    stores: World, make: Callable[[ReadModel], Projection], *, seconds_max: float = 5.0
+) -> Retrying:
+    return Retrying(
         pool=stores.log.pool,
         reader=stores.log.reader,
         make=make,
@@ -82,8 +96,6 @@ def retry(
         owner="test#1",
         seconds_max=seconds_max,
     )
-    (found,) = retrying.replay([name])
-    return found
 
 
 @pytest.mark.parametrize("name", READ_MODELS)
@@ -229,6 +241,91 @@ def test_a_later_park_is_not_led_back_by_who_fails_further_down(stores: World) -
     assert parked.streams()[LEDGER, STREAM].position == events[2].ledger_position
     assert parked.unpark(LEDGER, STREAM, upto=events[2].shard_position) is None
     assert parked.streams() == {}
+
+
+def beside(stores: World) -> StockLevels:
+    """A second version of stock_levels, followed, that parks a stream."""
+    log = stores.log
+    with log.pool.connection() as connection, connection.transaction():
+        create_version(
+            connection,
+            "stock_levels",
+            edition=TODAY,
+            epoch=log.identity.epoch,
+            shards=log.identity.shards,
+            redis_prefix="unused",
+        )
+        move_version(connection, "stock_levels", 2, wanted=["building"], to="following")
+    projection = StockLevels(log.pool, epoch=log.identity.epoch, version=2)
+    (event, *_) = append(stores)
+    drain(log, Refusing(projection, event), event.shard)
+    return projection
+
+
+def test_streams_that_another_fed_version_has_parked_are_replayed_too(stores: World) -> None:
+    """A version that is not read yet is not promoted while anything is parked in it."""
+    projection = beside(stores)
+    retrying = replaying(stores, lambda _: projection)
+    first, second = retrying.replay(["stock_levels"])
+    assert (first.version, first.state, first.replayed) == (1, "active", [])
+    assert (second.version, second.state, second.still_parked) == (2, "following", [])
+    assert [each.stream for each in second.replayed] == [STREAM]
+
+
+def test_a_version_alone_is_asked_for_by_its_number(stores: World) -> None:
+    projection = beside(stores)
+    retrying = replaying(stores, lambda _: projection)
+    with pytest.raises(SelectionError, match=r"v7 is not fed; there is v1 .active., v2 .following"):
+        retrying.replay(["stock_levels"], version=7)
+    with pytest.raises(SelectionError, match="give one --projection"):
+        retrying.replay(version=2)
+    assert [each.version for each in retrying.replay(["stock_levels"], version=1)] == [1]
+    (found,) = retrying.replay(["stock_levels"], version=2)
+    assert [each.stream for each in found.replayed] == [STREAM]
+
+
+def test_code_that_did_not_build_a_version_leaves_its_streams_to_that_which_did(
+    stores: World,
+) -> None:
+    park(stores, "stock_levels")
+    before = stores.stock_levels.data()
+    stores.plant(
+        "UPDATE projections SET fingerprints = fingerprints || %s::jsonb"
+        " WHERE projection = 'stock_levels'",
+        '{"stock.returned.v1": "other"}',
+    )
+    found = retry(stores, "stock_levels", seconds_max=0.3)
+    assert [each.stream for each in found.still_parked] == [STREAM]
+    assert "other code for stock.returned.v1" in (found.other_code or "")
+    assert stores.stock_levels.data() == before
+
+
+def test_dead_letters_of_every_version_are_listed_and_the_active_ones_shown(
+    stores: World, postgres_database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    beside(stores)
+    for name in ("KAFKA_BOOTSTRAP", "REDIS_URL", "CLICKHOUSE_URL"):
+        monkeypatch.setenv(f"BACKSTOCK_{name}", "127.0.0.1:1")
+    for name in ("POSTGRES_DSN", "POSTGRES_LOG_DSN"):
+        monkeypatch.setenv(f"BACKSTOCK_{name}", postgres_database.log)
+
+    def told(*words: str) -> dict[str, Any]:
+        command = ["deadletters", *words, "--json", "--data", str(tmp_path)]
+        done = CliRunner().invoke(app, command, catch_exceptions=False)
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    (listed,) = told("list")["parked"]
+    assert (listed["version"], listed["state"], listed["stream"]) == (2, "following", STREAM)
+    parked = ("stock_levels", LEDGER, STREAM)
+    assert told("show", *parked) == {"version": 1, "dead_letters": []}
+    assert len(told("show", *parked, "--version", "2")["dead_letters"]) == 3
+    assert told("retry", *parked) == {"requested": False, "version": 1}
+    stores.plant(
+        "UPDATE projections SET state = 'kept' WHERE version = 1 AND projection = %s", parked[0]
+    )
+    stores.plant("UPDATE projections SET state = 'active' WHERE version = 2")
+    assert told("retry", *parked) == {"requested": True, "version": 2}
 
 
 def test_an_unknown_projection_is_refused(stores: World) -> None:
