@@ -1,137 +1,117 @@
-"""What a replay would touch and take: counted from the log in bounds, and measured on a sample.
+"""What building whole versions will take: measured on a sample, or by the last build of the same.
 
 The sample is really read and folded, by the code that would be run, into nothing that lasts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pickle import dumps
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from uuid import UUID
 
-from domain.streams import item_stream, stock_stream
+from psycopg import Connection, sql
+from psycopg.rows import TupleRow
+
 from eventlog.log import LogReader
-from eventlog.postgres.connections import Pool, borrowed
+from projections.catalogue import ReadModel
 from projections.editions import Edition
 from projections.orders.fold import charge_facts, order_facts
-from replay.bulk.folds import FOLDS, Blocks, fold
+from replay.bulk.folds import FOLDS, Blocks, Levels, fold
 from replay.bulk.ranges import Folded, Range
 from replay.bulk.reader_source import ReaderPages
 
-# A log of more events is not counted through: what the sample shows is scaled up.
-COUNTED_EVENTS_MAX: Final = 3_000_000
 SAMPLE_RANGES: Final = 8
 SAMPLE_RANGE_EVENTS: Final = 2_500
-# Beside folding, a build reads, merges and writes: measured, it takes about twice as long.
+# Beside folding, a first build reads, merges and writes: about twice as long. Later ones are
+# forecast by what the last one took.
 BESIDE_FOLDING: Final = 2.0
-COUNT: Final = """
-SELECT type, count(*), count(DISTINCT (ledger, stream)), min(shard_position), max(shard_position)
-  FROM events
- WHERE shard = %(shard)s AND shard_position > %(after)s AND shard_position <= %(last)s
-   AND (%(types)s::text[] IS NULL OR type = ANY (%(types)s))
-   AND (%(tenants)s::text[] IS NULL OR tenant = ANY (%(tenants)s))
-   AND (%(since)s::timestamptz IS NULL OR occurred_at >= %(since)s)
-   AND (%(until)s::timestamptz IS NULL OR occurred_at < %(until)s)
-   AND (%(first)s::bigint IS NULL OR ledger_position >= %(first)s)
-   AND (%(final)s::bigint IS NULL OR ledger_position <= %(final)s)
-   AND (%(skus)s::text[] IS NULL OR split_part(stream, '@', 1) = ANY (%(skus)s))
- GROUP BY type
+# A build of less of today's log says little of a whole one.
+BUILT_SHARE_MIN: Final = 0.1
+LAST_BUILT: Final = """
+SELECT replay_id, (progress ->> 'events_per_second')::float8 FROM replays AS r
+ WHERE state IN ('following', 'diffed', 'promoted', 'rolled_back', 'retired')
+   AND (progress ->> 'events_per_second')::float8 > 0
+   AND (progress ->> 'events_total')::bigint >= %s
+   AND (SELECT array_agg(projection ORDER BY projection) FROM replay_targets AS t
+         WHERE t.replay_id = r.replay_id) = %s::text[]
+ ORDER BY created_at DESC LIMIT 1
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """What is left empty does not restrict."""
+class Built(NamedTuple):
+    """How fast the last build of the same read models was: events/s of all of them together."""
 
-    types: Collection[str] = ()
-    tenants: Collection[str] = ()
-    skus: Collection[str] = ()
-    since: datetime | None = None
-    until: datetime | None = None
-    first_position: int | None = None
-    last_position: int | None = None
-
-    def values(self) -> dict[str, Any]:
-        """As COUNT takes them. A stock's stream begins with its SKU, an item's is it."""
-        streams = [stock_stream(sku, "").partition("@")[0] for sku in self.skus]
-        streams += [item_stream(sku) for sku in self.skus]
-        return {
-            "types": sorted(self.types) or None,
-            "tenants": sorted(self.tenants) or None,
-            "skus": streams or None,
-            "since": self.since,
-            "until": self.until,
-            "first": self.first_position,
-            "final": self.last_position,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Touched:
-    """`streams`: how many keys (stocks, items, orders …) have one of the events. `events_by_type`
-    is exact unless `estimated`.
-    """
-
-    shards: Sequence[int]
-    events: int
-    streams: int
-    events_by_type: Mapping[str, int]
-    estimated: bool
-
-
-def touched(pool: Pool, heads: Mapping[int, int], selection: Selection) -> Touched:
-    """Raises `LogUnavailableError`."""
-    total = sum(heads.values())
-    scale = max(1.0, total / COUNTED_EVENTS_MAX)
-    by_type: dict[str, float] = {}
-    shards: list[int] = []
-    streams = 0.0
-    with borrowed(pool) as connection:
-        for shard, head in sorted(heads.items()):
-            # Of a longer log, the youngest part of each shard stands for the rest.
-            after = head - int(head / scale)
-            values = selection.values() | {"shard": shard, "after": after, "last": head}
-            rows = connection.execute(COUNT, values).fetchall()
-            if rows:
-                shards.append(shard)
-            for stored, count, found, _, _ in rows:
-                by_type[stored] = by_type.get(stored, 0.0) + count * scale
-                streams = streams + found
-    return Touched(
-        shards=shards,
-        events=round(sum(by_type.values())),
-        streams=round(streams),
-        events_by_type={stored: round(count) for stored, count in sorted(by_type.items())},
-        estimated=scale > 1,
-    )
+    replay_id: UUID
+    rate: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What one process did: `events` of history in `seconds`, leaving `size` bytes of change."""
+    """What one process did: `events` of history in `seconds`, leaving `size` bytes of change, of
+    `keys` rows or fields (0: each event leaves something of its own).
+    """
 
     events: int
     seconds: float
     size: int
+    keys: int = 0
 
-    def forecast(self, events: int, cores: int) -> dict[str, Any]:
-        """For a whole build by so many processes."""
+    def forecast(
+        self, events: int, cores: int, *, keys: int = 0, built: Built | None = None
+    ) -> dict[str, Any]:
+        """For a whole build of `events` by so many processes; `keys`: as the active version has."""
         each = self.seconds / self.events if self.events else 0.0
+        seconds = BESIDE_FOLDING * each * events / max(1, cores)
+        if self.keys:
+            size = self.size / self.keys * max(self.keys, keys)
+        else:
+            size = self.size / self.events * events if self.events else 0.0
         return {
             "events": events,
             "sampled": self.events,
             "fold_events_per_second": round(1 / each) if each else None,
-            "seconds": round(BESIDE_FOLDING * each * events / max(1, cores), 2),
-            "bytes": round(self.size / self.events * events) if self.events else 0,
+            "seconds": round(seconds if built is None else events / built.rate, 2),
+            "seconds_by": "sample" if built is None else f"replay {built.replay_id}",
+            "bytes": round(size),
         }
+
+
+def last_built(
+    connection: Connection[TupleRow], projections: Collection[str], events: int
+) -> Built | None:
+    """The last build of just these read models, when it was of about as many `events` or more."""
+    least = BUILT_SHARE_MIN * events * len(projections)
+    values = (round(least), sorted(projections))
+    found = connection.execute(LAST_BUILT, values).fetchone()
+    return None if found is None else Built(*found)
+
+
+def keys_held(connection: Connection[TupleRow], models: Mapping[str, ReadModel]) -> dict[str, int]:
+    """How many rows, or fields of hashes, the active versions have that grow with keys."""
+
+    def rows(projection: str, *places: str) -> int:
+        return sum(
+            connection.execute(
+                sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
+            ).fetchall()[0][0]
+            for place in places
+            for table in [models[projection].places[place]]
+        )
+
+    return {
+        "stock_levels": rows("stock_levels", "stock_levels", "items", "locations"),
+        # Its hashes have a field for each of these.
+        "availability": rows("stock_levels", "stock_levels", "items"),
+        "orders": rows("orders", "orders", "charges"),
+    }
 
 
 def sample(reader: LogReader, heads: Mapping[int, int], projection: str, code: Edition) -> Sample:
     """Fold ranges spread over the log. What cannot be folded is left out of the measure."""
-    events = size = 0
+    events = size = keys = 0
     seconds = 0.0
     pages = ReaderPages(reader)
     for shard, after, last in _spread(heads):
@@ -148,21 +128,28 @@ def sample(reader: LogReader, heads: Mapping[int, int], projection: str, code: E
         if left is not None:
             seconds += perf_counter() - started
             events += last - after
-            size += left
-    return Sample(events=events, seconds=seconds, size=size)
+            size += left[0]
+            keys += left[1]
+    return Sample(events=events, seconds=seconds, size=size, keys=keys)
 
 
-def _left(pages: ReaderPages, wanted: Range) -> int | None:
-    """Fold the range; the bytes of what it comes to, None when it cannot be folded."""
+def _left(pages: ReaderPages, wanted: Range) -> tuple[int, int] | None:
+    """Fold the range; bytes and keys of what it comes to, None when it cannot be folded."""
     if wanted.projection not in FOLDS:
         found = [event for page in pages.pages(wanted) for event in page]
-        return sum(len(event.data) for event, _ in [*order_facts(found), *charge_facts(found)])
+        facts = [event for event, _ in [*order_facts(found), *charge_facts(found)]]
+        return sum(len(event.data) for event in facts), len({event.stream for event in facts})
     answer = fold(pages, wanted)
     if not isinstance(answer, Folded):
         return None
-    if isinstance(answer.change, Blocks):
-        return sum(map(len, answer.change.blocks.values()))
-    return len(dumps(answer.change))
+    change = answer.change
+    if isinstance(change, Blocks):
+        return sum(map(len, change.blocks.values())), 0
+    if isinstance(change, Levels):
+        keys = len(change.levels) + len(change.items) + len(change.locations)
+    else:
+        keys = sum(len(each.units) + bool(each.settings) for each in change.values())
+    return len(dumps(change)), keys
 
 
 def _spread(heads: Mapping[int, int]) -> list[tuple[int, int, int]]:

@@ -23,7 +23,7 @@ from projections.editions import CURRENT
 from projections.movements.schema import prepare
 from replay import planning
 from replay.budget import Budget
-from replay.building import build
+from replay.building import Check, build
 from replay.cancelling import cancel
 from replay.determinism import Clients, checksums
 from replay.paranoia import Paranoia
@@ -46,10 +46,25 @@ class World:
     slow: list[str] = field(default_factory=list)
 
     def plan(self, *projections: str, edition: str = CURRENT, anyway: bool = True) -> UUID:
-        request = Request(projections=projections or ALL, edition=edition, anyway=anyway)
+        names = projections or ALL
+        request = Request(projections=names, edition=edition, anyway=anyway, planted=True)
         planned = planning.plan(self.log.pool, self.log.reader, request)
         prefix = self.around.stores.settings.redis_prefix
         return planning.start(self.log.pool, planned, redis_prefix=prefix)
+
+    def environment(self) -> dict[str, str]:
+        """The stores, as addresses alone say it to a command."""
+        settings = self.around.stores.settings
+        secrets = {
+            "POSTGRES_DSN": settings.postgres_dsn,
+            "POSTGRES_LOG_DSN": settings.postgres_log_dsn,
+            "POSTGRES_READ_DSN": settings.postgres_read_dsn,
+            "REDIS_URL": settings.redis_url,
+            "CLICKHOUSE_URL": settings.clickhouse_url,
+        }
+        told = {name: each.get_secret_value() for name, each in secrets.items() if each}
+        told |= {"REDIS_PREFIX": settings.redis_prefix, "DATA": str(settings.data)}
+        return {f"BACKSTOCK_{name}": value for name, value in told.items()}
 
     def run(
         self,
@@ -72,14 +87,14 @@ class World:
                 stop=stop or Event(),
                 budget=budget or Budget(),
                 observe=told.append,
-                check=self._paranoia(replay_id) if paranoid else None,
+                check=self._check(replay_id, paranoid=paranoid),
                 bulk=replace(bulk, range_events=range_events) if range_events else None,
             )
         self.slow = [each["reason"] for each in logs if each["event"] == "range folded slowly"]
         return told
 
-    def _paranoia(self, replay_id: UUID) -> Paranoia:
-        return Paranoia(
+    def _check(self, replay_id: UUID, *, paranoid: bool) -> Check:
+        paranoia = Paranoia(
             pool=self.log.pool,
             clients=self.clients,
             identity=self.log.identity,
@@ -87,6 +102,7 @@ class World:
             drop=self.around.drop,
             replay_id=replay_id,
         )
+        return paranoia if paranoid else paranoia.tidy
 
     def cancel(self, replay_id: UUID) -> None:
         cancel(

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -12,12 +11,20 @@ from rich.table import Table
 
 from ops.cli.output import print_json
 from ops.cli.replay_bar import replay_bar
+from ops.cli.replay_selective import (
+    FirstPosition,
+    LastPosition,
+    RecordedFrom,
+    RecordedUntil,
+    instant,
+)
 from ops.cli.stack import AsJson, Data, directory_of
 from ops.settings import Settings
 from ops.stores import Stores
 
 if TYPE_CHECKING:
     from ops.replaying import Replaying
+    from replay.planning import Request
 
 Projections = Annotated[
     list[str] | None, typer.Argument(help="Which read models, such as stock_levels.")
@@ -25,11 +32,11 @@ Projections = Annotated[
 Types = Annotated[
     list[str] | None, typer.Option("--type", help="These event types are wrong. Repeatable.")
 ]
-FirstPosition = Annotated[
-    int | None, typer.Option("--from-position", min=1, help="Ledger positions from here on.")
+Anyway = Annotated[
+    bool, typer.Option("--anyway", help="Whole versions, also when no code has changed.")
 ]
-LastPosition = Annotated[
-    int | None, typer.Option("--to-position", min=1, help="Ledger positions up to here.")
+Planted = Annotated[
+    bool, typer.Option("--planted", help="Also an edition that is known to be wrong.")
 ]
 ReplayId = Annotated[UUID | None, typer.Option("--replay", help="Its id (default: the latest).")]
 
@@ -47,13 +54,12 @@ def plan(
     type_name: Types = None,
     tenant: Annotated[list[str] | None, typer.Option(help="Of this tenant. Repeatable.")] = None,
     sku: Annotated[list[str] | None, typer.Option(help="Of this SKU. Repeatable.")] = None,
-    since: Annotated[datetime | None, typer.Option(help="What happened from then on.")] = None,
-    until: Annotated[datetime | None, typer.Option(help="What happened before then.")] = None,
+    since: RecordedFrom = None,
+    until: RecordedUntil = None,
     first_position: FirstPosition = None,
     last_position: LastPosition = None,
-    anyway: Annotated[
-        bool, typer.Option("--anyway", help="Whole versions, also when no code has changed.")
-    ] = False,
+    anyway: Anyway = False,
+    planted: Planted = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say it; make nothing.")] = False,
     data: Data = None,
     as_json: AsJson = False,
@@ -61,45 +67,39 @@ def plan(
     """Say what a replay would touch and take and how it is best done, and make it ready to run.
 
     What changed is found by comparing the code that folded the active versions with that of the
-    edition, or given by hand. Where keys of the live versions can be put right instead, it says so
-    and makes nothing.
+    edition: without names, of every read model, and those that it folds alike are left out. Or it
+    is given by hand, by options; instants are those at which events were recorded. Where keys of
+    the live versions can be put right instead, it says by which commands, and makes nothing.
 
     For example:
+
+        backstock replay plan
 
         backstock replay plan stock_levels availability movements --edition 1
 
         backstock replay plan stock_levels --sku MUG --dry-run
     """
-    from projections.catalogue import STORES
     from projections.editions import CURRENT
-    from replay import planning
-    from replay.measuring import Selection
+    from replay.planning import Request
+    from replay.touching import Selection
 
-    request = planning.Request(
-        projections=list(dict.fromkeys(projections or STORES)),
+    request = Request(
+        projections=list(dict.fromkeys(projections or ())),
         edition=edition or CURRENT,
         selection=Selection(
             types=frozenset(type_name or ()),
             tenants=frozenset(tenant or ()),
             skus=frozenset(sku or ()),
-            since=_in_utc(since),
-            until=_in_utc(until),
+            since=instant("--from", since),
+            until=instant("--until", until),
             first_position=first_position,
             last_position=last_position,
         ),
         cores=_cores(),
         anyway=anyway,
+        planted=planted,
     )
-    with _replaying(data) as around:
-        planned = planning.plan(around.pool, around.reader, request)
-        if dry_run or planned.strategy != "full":
-            _show_plan({"replay_id": None, "plan": planned.as_dict()}, as_json=as_json)
-            return
-        prefix = around.stores.settings.redis_prefix
-        replay_id = planning.start(around.pool, planned, redis_prefix=prefix)
-        if not as_json:
-            _show_plan({"plan": planned.as_dict()}, as_json=False)
-        _show(around, replay_id, as_json=as_json)
+    _plan(data, request, is_dry=dry_run, as_json=as_json)
 
 
 def run(
@@ -188,14 +188,25 @@ def cancel(*, replay_id: ReplayId = None, data: Data = None, as_json: AsJson = F
         _show(around, found, as_json=as_json)
 
 
-def _in_utc(instant: datetime | None) -> datetime | None:
-    return instant and (instant if instant.tzinfo else instant.replace(tzinfo=UTC))
-
-
 def _cores() -> int:
     import os
 
     return os.cpu_count() or 1
+
+
+def _plan(data: Data, request: "Request", *, is_dry: bool, as_json: bool) -> None:
+    from replay import planning
+
+    with _replaying(data) as around:
+        planned = planning.plan(around.pool, around.reader, request)
+        if is_dry or planned.strategy != "full":
+            _show_plan({"replay_id": None, "plan": planned.as_dict()}, as_json=as_json)
+            return
+        prefix = around.stores.settings.redis_prefix
+        replay_id = planning.start(around.pool, planned, redis_prefix=prefix)
+        if not as_json:
+            _show_plan({"plan": planned.as_dict()}, as_json=False)
+        _show(around, replay_id, as_json=as_json)
 
 
 @contextmanager
@@ -240,7 +251,9 @@ def _show_plan(found: dict[str, Any], *, as_json: bool) -> None:
         f" {len(touched['shards'])} shards",
         highlight=False,
     )
-    columns = ("read model", "changed types", "events", "seconds", "MB")
+    if plan["left_out"]:
+        console.print(f"as before, so left out: {', '.join(plan['left_out'])}", highlight=False)
+    columns = ("read model", "changed types", "rows touched", "events", "seconds", "MB")
     table = Table(*columns, box=None, header_style="bold")
     for each in plan["targets"]:
         forecast = plan["forecast"][each["projection"]]
@@ -248,11 +261,14 @@ def _show_plan(found: dict[str, Any], *, as_json: bool) -> None:
         table.add_row(
             each["projection"],
             "unknown: all" if types is None else ", ".join(types) or "none",
+            f"{about}{touched['rows'][each['projection']]:,}",
             f"{forecast['events']:,}",
             f"{forecast['seconds']:,.1f}",
             f"{forecast['bytes'] / 1e6:,.1f}",
         )
     console.print(table)
+    for command in plan["commands"] if plan["strategy"] != "full" else ():
+        console.print(f"next: {command}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _print(found: dict[str, Any]) -> None:

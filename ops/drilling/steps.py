@@ -41,7 +41,7 @@ class DrillError(StackError):
 
 def planned(around: Replaying, edition: str, projections: Sequence[str] = PROJECTIONS) -> UUID:
     """A replay that builds versions of this edition."""
-    request = planning.Request(projections=projections, edition=edition)
+    request = planning.Request(projections=projections, edition=edition, planted=True)
     found = planning.plan(around.pool, around.reader, request)
     return planning.start(around.pool, found, redis_prefix=around.stores.settings.redis_prefix)
 
