@@ -29,6 +29,10 @@ from tests.replay_side import World, world
 NAMES = ("availability", "movements", "stock_levels")
 LEDGER = f"{TENANT}/main"
 SKUS = 30
+# Of this one some are returned damaged all the time: a list of movements begins with the newest,
+# and whatever of it is read shows of which version it is.
+RETURNED = "SKU-RETURNED"
+WRITES_PER_RETURN = 5
 PAGE_ROWS = 4
 READERS = 4
 TURN_SECONDS = 0.6
@@ -120,7 +124,7 @@ class Reader:
 
 def _levels(page: dict[str, Any]) -> list[bool]:
     """Three of a SKU's units came back damaged: held is 3, or doubled 6."""
-    return [row["held"] == 6 for row in page["levels"]]
+    return [row["held"] == 6 for row in page["levels"] if row["sku"] != RETURNED]
 
 
 def _movements(page: dict[str, Any]) -> list[bool]:
@@ -190,8 +194,12 @@ def write(stores: World, stop: threading.Event) -> None:
     number = 0
     while not stop.wait(0.01):
         number += 1
-        sku = f"SKU-{number % SKUS}"
-        stores.log.append(LEDGER, facts.StockReceived(sku=sku, location="WH", quantity=1))
+        fact: facts.StockEvent = facts.StockReceived(
+            sku=f"SKU-{number % SKUS}", location="WH", quantity=1
+        )
+        if number % WRITES_PER_RETURN == 0:
+            fact = facts.StockReturned(sku=RETURNED, location="WH", quantity=1, to="damaged")
+        stores.log.append(LEDGER, fact)
 
 
 def test_across_cut_overs_no_answer_mixes_versions_and_none_goes_back(
