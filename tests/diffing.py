@@ -24,11 +24,12 @@ from projections.stock_levels.projection import StockLevels
 from projections.versions import create_version, move_version
 from replay import records
 from replay.diff.cells import Finding
-from replay.diff.compare import Difference, compare
+from replay.diff.compare import Difference, compare, sides_of
 from replay.diff.expectations import parse_all
 from replay.diff.sides import Sides
 from replay.records import Target
 from tests.projection_side import Journal, drain, journal
+from tests.replay_side import World
 
 BLIND = "blind"
 Make = Callable[[Journal, ReadModel, Edition], Projection]
@@ -215,3 +216,12 @@ def blind_edition() -> Edition:
     old = rules[RETURNED]
     rules[RETURNED] = old._replace(move=lambda fact: (fact.quantity, 0, 0, 0, 0))
     return Edition(name=BLIND, rules=rules, planted=True)
+
+
+def difference_of(world: World, replay_id: UUID, *expectations: str) -> Difference:
+    """Compare whatever a replay has built, as the command does."""
+    replay, clients = world.replay(replay_id), world.clients
+    with world.log.pool.connection() as connection:
+        sides = sides_of(connection, replay, redis=clients.redis, clickhouse=clients.clickhouse)
+    rules = parse_all(expectations)
+    return compare(world.log.pool, world.log.reader, replay, sides, rules=rules)

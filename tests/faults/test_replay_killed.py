@@ -5,6 +5,7 @@ What is read meanwhile, the active version, is never touched.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.replay_process import Replayer
 from tests.replay_side import ALL, World, world
 
 EVENTS = 900
+STALLED_SECONDS_MAX = 60.0
 NAMES = [f"ledger-{number}" for number in range(20)]
 LEASE_RUNS_OUT = "UPDATE replays SET owner_until = now() - interval '1 s'"
 # In the order in which the read models are built, so that each is met.
@@ -123,3 +125,27 @@ def test_a_range_written_in_part_is_finished_as_a_range_though_a_stream_was_park
     assert stores.replay(replay_id).state == "following"
     stores.feed("availability", 1)
     assert stores.holds("availability", 2) == stores.holds("availability", 1)
+
+
+@pytest.mark.parametrize(
+    ("projection", "point"),
+    [
+        ("availability", "replay.availability.part_written:2"),
+        ("movements", "replay.movements.claimed:1"),
+    ],
+)
+def test_stopped_until_another_has_taken_over_it_writes_nothing_more(
+    killable: Killable, projection: str, point: str
+) -> None:
+    stores = killable.stores
+    replay_id = stores.plan(projection)
+    with killable.replayer.stopped_at(point) as stalled:
+        with stores.log.pool.connection() as connection:
+            connection.execute(LEASE_RUNS_OUT)
+        code, said = killable.replayer.run({})
+        assert code == 0, said
+        built = stores.holds(projection, 2)
+        stalled.send_signal(signal.SIGCONT)
+        assert stalled.wait(STALLED_SECONDS_MAX) != 0
+    assert stores.replay(replay_id).state == "following"
+    assert stores.holds(projection, 2) == built == stores.holds(projection, 1)

@@ -1,4 +1,4 @@
-"""Replays from an archive and from Kafka: the bytes of the live path, or a refusal with a reason."""
+"""Replays from an archive and from Kafka: the live bytes, or a refusal with its reason."""
 
 from __future__ import annotations
 
