@@ -61,15 +61,26 @@ def roles(addresses: Mapping[str, str], directory: DataDirectory) -> Sequence[Pa
         )
         for name in PROJECTIONS
     )
-    return (api, relay, *projectors)
+    metrics = directory.port("verifier")
+    verifier = Role(
+        name="verifier",
+        argv=backstock("verifier", "--port", str(metrics)),
+        environment=environment,
+        is_ready=answers_http("verifier", "/metrics"),
+        address=f"http://{LOOPBACK}:{metrics}",
+    )
+    return (api, relay, *projectors, verifier)
 
 
 def facts(addresses: Mapping[str, str], directory: DataDirectory) -> Mapping[str, Any]:
-    """Return what callers of `backstock up` learn beside the parts' addresses: api, api_key."""
+    """Return what callers of `backstock up` learn beside the parts' addresses: api, api_key, and
+    where the verifier's metrics are.
+    """
     from ops.processes.preparation import first_access
 
     url = f"http://{LOOPBACK}:{directory.remembered_port('api')}"
-    return {"api": url, **first_access(_stores(addresses, directory))}
+    metrics = f"http://{LOOPBACK}:{directory.remembered_port('verifier')}/metrics"
+    return {"api": url, "verifier": metrics, **first_access(_stores(addresses, directory))}
 
 
 def details(addresses: Mapping[str, str], directory: DataDirectory) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""`backstock api|relay|project|migrate`: each role by itself, on as many machines as you like."""
+"""`backstock api|relay|project|verifier|migrate`: each role by itself, on any machine."""
 
 import socket
 from typing import Annotated
@@ -21,7 +21,7 @@ Name = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this group."""
-    for command in (api, relay, project, migrate):
+    for command in (api, relay, project, verifier, migrate):
         app.command()(command)
 
 
@@ -71,6 +71,30 @@ def project(
     from ops.processes.projector import run
 
     run(_stores(data), projection=projection, name=name or socket.gethostname())
+
+
+def verifier(
+    *,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Prometheus may scrape it, on 127.0.0.1 only.")
+    ] = 9109,
+    every: Annotated[float, typer.Option(min=1, help="Seconds between two rounds.")] = 30.0,
+    streams: Annotated[
+        int, typer.Option(min=1, max=200, help="Random events a round begins with.")
+    ] = 10,
+    data: Data = None,
+) -> None:
+    """Compare random cells of every read model with the log, round after round, behind all others.
+
+    One process is enough. `explained_percent` of its metrics must be 100.
+
+    For example:
+
+        backstock verifier --port 9109
+    """
+    from ops.processes.verifier import run
+
+    run(Settings(data=directory_of(data).root), port=port, every=every, streams=streams)
 
 
 def migrate(*, data: Data = None) -> None:

@@ -116,11 +116,13 @@ def _sample(
 ) -> bool:
     from ops.processes.lifecycle import stop_event
     from ops.sampling import Sampling
+    from ops.sampling_metrics import served
 
-    sampling = Sampling(settings=settings, every=every, streams=streams, metrics_port=port)
     tell = print_json if as_json else _print_round
     stop = Event() if every is None else stop_event()
-    return sampling.run(stop=stop, tell=tell, dice=Random())  # noqa: S311 - picks, not keys
+    with served(port) as metrics:
+        sampling = Sampling(settings=settings, every=every, streams=streams, metrics=metrics)
+        return sampling.run(stop=stop, tell=tell, dice=Random())  # noqa: S311 - picks, not keys
 
 
 def _print_round(line: Mapping[str, Any]) -> None:

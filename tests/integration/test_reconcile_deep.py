@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from clickhouse_connect.driver.client import Client
 
 from eventlog.parked import ParkedStreams
 from eventlog.projection import Projection
+from ops.processes.verifier import NICENESS
 from projections.catalogue import State
 from projections.editions import EDITIONS, RETURNS_TWICE, TODAY, Edition
 from projections.movements.projection import Movements
@@ -316,17 +319,45 @@ def free_port() -> int:
         return port
 
 
+def scraped(port: int) -> str:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answered:
+            body: bytes = answered.read()
+            return body.decode()
+    except OSError:
+        return ""
+
+
+def test_the_verifier_samples_behind_all_others_and_logs_a_wrong_cell_once(
+    store: WholeStore,
+) -> None:
+    port = free_port()
+    with backstock(store, "verifier", "--port", str(port), "--every", "1") as child:
+        try:
+            wait_until(lambda: "backstock_explained_percent_overall 100.0" in scraped(port))
+            assert os.getpriority(os.PRIO_PROCESS, child.pid) == NICENESS
+            store.plant(f"UPDATE stock_levels_v1 SET on_hand = 7000 WHERE sku = '{LAMP}'")
+            wrong = 'backstock_explained_percent{projection="stock_levels",version="1"} 100.0'
+            wait_until(lambda: wrong not in scraped(port))
+            before = rounds_checked(scraped(port))
+            wait_until(lambda: rounds_checked(scraped(port)) > before)
+        finally:
+            child.send_signal(signal.SIGTERM)
+        out, err = child.communicate(timeout=WAIT_SECONDS_MAX)
+    assert (child.returncode, out) == (0, "")
+    named = [line for line in err.splitlines() if "a cell is not what the log says" in line]
+    assert named
+    assert len(named) == len({line.partition("where=")[2] for line in named})
+
+
+def rounds_checked(figures: str) -> float:
+    name = 'backstock_checked_cells_total{projection="stock_levels",version="1"} '
+    return float(figures.partition(name)[2].partition("\n")[0])
+
+
 def test_it_samples_until_it_is_stopped_and_publishes_the_percentage(store: WholeStore) -> None:
     port = free_port()
-
-    def shown() -> str:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answered:
-                body: bytes = answered.read()
-                return body.decode()
-        except OSError:
-            return ""
-
+    shown = partial(scraped, port)
     options = ("--sample", "--every", "0.2", "--metrics-port", str(port), "--json")
     with backstock(store, "verify", *options) as child:
         try:

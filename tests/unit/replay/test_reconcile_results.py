@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from prometheus_client import CollectorRegistry
 
-from ops.sampling import Metrics
+from ops.sampling_metrics import Metrics
 from replay.verify.catalogue import Entry
 from replay.verify.sampling.results import ModelTally, Round, percent
 
