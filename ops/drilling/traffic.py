@@ -29,7 +29,7 @@ LISTS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 READERS_PER_API: Final = 2
 READ_PAUSE_SECONDS: Final = 0.02
-TICKS_PER_SECOND: Final = 10
+TICK_SECONDS: Final = 0.1
 # What the writer is behind by more than this is not made up for.
 ARREARS_SECONDS_MAX: Final = 1.0
 ANSWER_SECONDS_MAX: Final = 30.0
@@ -108,15 +108,17 @@ class Traffic:
                 return
 
     def _write(self) -> None:
-        size = max(1, self.commands_per_second // TICKS_PER_SECOND)
-        pause = size / self.commands_per_second
-        due = time.monotonic()
+        """What is due is sent together, so that a slow answer does not lower the rate."""
+        sent, began = 0, time.monotonic()
+        at_most = max(1, int(self.commands_per_second * ARREARS_SECONDS_MAX))
         with self._client(self.urls[0]) as http:
             skus = cycle(self.skus)
             while not self._stop.is_set():
-                self._send(http, [self._receipt(next(skus)) for _ in range(size)])
-                due = max(due + pause, time.monotonic() - ARREARS_SECONDS_MAX)
-                self._stop.wait(max(0.0, due - time.monotonic()))
+                due = int((time.monotonic() - began) * self.commands_per_second) - sent
+                if due > 0:
+                    self._send(http, [self._receipt(next(skus)) for _ in range(min(due, at_most))])
+                    sent += due
+                self._stop.wait(TICK_SECONDS)
 
     def _receipt(self, sku: str) -> dict[str, Any]:
         return {"type": "receive_stock", "sku": sku, "location": LOCATION, "quantity": 1}
