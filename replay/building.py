@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Event
 from time import monotonic
 from typing import Final, Protocol, runtime_checkable
@@ -57,7 +57,7 @@ OTHER_RANGE_EVENTS: Final = 7_919
 
 Make = Callable[[ReadModel], Projection]
 Observe = Callable[[Progress], None]
-FoldAgain = Callable[[ReadModel, Mapping[int, int]], None]
+FoldAgain = Callable[[ReadModel, Mapping[int, int]], bool]
 Check = Callable[[Sequence[ReadModel], FoldAgain], None]
 Spans = Mapping[int, tuple[int, int]]
 """Shard -> what is to be folded of it: behind the first position, up to the second."""
@@ -107,9 +107,8 @@ def build(  # noqa: PLR0913 - what a run is given, each by its name
     caught up, before anybody else may write them; what it raises fails the replay.
 
     Raises `ReplayBusyError`, `ReplayStateError`, `CodeChangedError`, `UnknownEditionError`,
-    `LeaseLostError`, `ReplayCancelledError`;
-    `BuildFailedError` after the replay is marked as failed; OUTAGES that lasted too long, after
-    which it is still `building`.
+    `LeaseLostError`, `ReplayCancelledError`; `BuildFailedError` once it is marked as failed;
+    OUTAGES that lasted too long, after which it is still `building`.
     """
     with Holding(pool, replay_id, owner) as held:
         with pool.connection() as connection, connection.transaction():
@@ -199,6 +198,7 @@ class _Build:
     pacer: Pacer | None = None
     waiting: str = ""
     noted_at: float = 0.0
+    went_well_at: float = field(default_factory=monotonic)
 
     def run(self, models: Mapping[str, ReadModel]) -> None:
         built = [self._version(model) for model in models.values()]
@@ -229,28 +229,28 @@ class _Build:
             version.projection.rebuild()
 
     def _until_followed(self, built: list[_Version]) -> None:
+        """`check` is done on a version that has caught up, before the last few events."""
         backoff = Backoff()
-        went_well_at = monotonic()
         while not self.stop.is_set():
             try:
                 left = self._round(built)
+                backoff.went_well()
+                if left > self.budget.batch_events or self.stop.is_set():
+                    continue
+                if self.check is not None:
+                    self.check([version.model for version in built], self._fold_again)
+                    self.check = None
+                    continue
             except OUTAGES as outage:
                 if _is_full(outage):
                     raise BuildFailedError(self.replay_id, outage) from outage
-                if monotonic() - went_well_at > OUTAGE_SECONDS_MAX:
+                if monotonic() - self.went_well_at > OUTAGE_SECONDS_MAX:
                     raise
                 log.warning("replay waits", reason=str(outage))
                 self.stop.wait(backoff.next_pause())
                 continue
-            went_well_at = monotonic()
-            backoff.went_well()
-            if left > self.budget.batch_events or self.stop.is_set():
-                continue
-            if self.check is None:
-                self._finish(built)
-                return
-            self.check([version.model for version in built], self._fold_again)
-            self.check = None
+            self._finish(built)
+            return
 
     def _version(self, model: ReadModel) -> _Version:
         epoch = store_identity(self.pool).epoch
@@ -310,13 +310,13 @@ class _Build:
         assert self.workers is not None
         turn = Turn(
             go_on=self._go_on,
-            reached=lambda shard, position: self._note(version, shard, position, heads),
+            reached=lambda shard, position: self._reached(version, shard, position, heads),
         )
         size = self.bulk.range_events
         fold_ranges(version.model, sink, self.workers, spans, range_events=size, turn=turn)
 
-    def _fold_again(self, model: ReadModel, positions: Mapping[int, int]) -> None:
-        """Fold another version up to these positions, in the other order and cut otherwise."""
+    def _fold_again(self, model: ReadModel, positions: Mapping[int, int]) -> bool:
+        """Fold another version up to there, cut otherwise and backwards; False: stopped."""
         version = self._version(model)
         again = replace(
             self,
@@ -329,6 +329,8 @@ class _Build:
             if again.bulk is not None:
                 again.workers = resources.enter_context(Workers(again.bulk.source, 0))
             again._fold(version, dict(sorted(positions.items(), reverse=True)))  # noqa: SLF001
+        self.went_well_at = monotonic()
+        return not self.stop.is_set()
 
     def _apply(
         self, version: _Version, shard: int, after: int, last: int, heads: Mapping[int, int]
@@ -341,7 +343,7 @@ class _Build:
             self.held.check()
             version.applier.apply(events)
             position = events[-1].shard_position
-            self._note(version, shard, position, heads)
+            self._reached(version, shard, position, heads)
 
     def _waits(self, why: str) -> None:
         if why != self.waiting:
@@ -353,6 +355,12 @@ class _Build:
         if self.pacer is not None:
             self.pacer.wait(self.held.check)
         return not self.stop.is_set()
+
+    def _reached(
+        self, version: _Version, shard: int, position: int, heads: Mapping[int, int]
+    ) -> None:
+        self.went_well_at = monotonic()
+        self._note(version, shard, position, heads)
 
     def _note(self, version: _Version, shard: int, position: int, heads: Mapping[int, int]) -> None:
         model = version.model

@@ -9,7 +9,7 @@ from uuid import UUID
 from eventlog.postgres.connections import Pool
 from projections.catalogue import ReadModel, versions
 from projections.catalogue import State as VersionState
-from projections.versions import drop_version, move_version
+from projections.versions import move_version
 from replay.records import (
     LEASE_SECONDS,
     ReplayBusyError,
@@ -18,8 +18,8 @@ from replay.records import (
     lease,
     move,
     release,
-    replay,
 )
+from replay.retiring import drop_retired
 
 CANCELLABLE: Final[tuple[State, ...]] = (
     "planned",
@@ -33,8 +33,7 @@ DROPPABLE: Final[tuple[VersionState, ...]] = ("building", "following", "retired"
 # Who works on it notices within seconds; who died had its lease for so long.
 WAIT_SECONDS_MAX: Final = 3 * LEASE_SECONDS
 LOOK_SECONDS: Final = 0.5
-# Projectors look at the catalogue every second, and finish the batch they are at.
-FEEDERS_SECONDS: Final = 3.0
+BUILT: Final = "SELECT projection, version FROM projections WHERE replay_id = %s ORDER BY 1, 2"
 
 
 def cancel(
@@ -48,7 +47,8 @@ def cancel(
     """Stop whoever works on it, then drop what was built. Repeatable after a crash at any line.
 
     `drop` removes what a version has outside PostgreSQL. Raises `UnknownReplayError`,
-    `ReplayStateError` once it was promoted, `ReplayBusyError` when its worker does not let go.
+    `ReplayStateError` once it was promoted, `ReplayBusyError` when its worker does not let go,
+    `StillFedError` when a feeder does not.
     """
     with pool.connection() as connection, connection.transaction():
         move(connection, replay_id, wanted=CANCELLABLE, to="cancelled")
@@ -58,12 +58,7 @@ def cancel(
         for model in built:
             with pool.connection() as connection:
                 move_version(connection, model.name, model.version, wanted=DROPPABLE, to="retired")
-        if any(model.state == "following" for model in built):
-            sleep(FEEDERS_SECONDS)
-        for model in built:
-            drop(model)
-            with pool.connection() as connection, connection.transaction():
-                drop_version(connection, model.name, model.version)
+        drop_retired(pool, built, drop=drop, sleep=sleep)
         with pool.connection() as connection, connection.transaction():
             close(connection, replay_id)
     finally:
@@ -87,10 +82,7 @@ def _take(pool: Pool, replay_id: UUID, owner: str, sleep: Callable[[float], None
 
 
 def _built(pool: Pool, replay_id: UUID) -> list[ReadModel]:
+    """Its targets, and what a check for determinism left when it was killed."""
     with pool.connection() as connection:
-        targets = replay(connection, replay_id).targets
-        return [
-            versions(connection, each.projection)[each.to_version]
-            for each in targets
-            if each.is_open
-        ]
+        rows = connection.execute(BUILT, (replay_id,)).fetchall()
+        return [versions(connection, projection)[version] for projection, version in rows]

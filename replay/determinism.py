@@ -14,8 +14,11 @@ import redis
 from clickhouse_connect.driver.client import Client
 from psycopg import sql
 
-from eventlog.postgres.connections import Pool
+from eventlog.postgres.connections import Pool, borrowed
+from projections.availability.shard_store import redis_outages
 from projections.catalogue import ReadModel
+from projections.movements.inserts import clickhouse_outages
+from replay.diff.snapshot import SETTINGS
 
 POSTGRES: Final = """
 SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0),
@@ -56,7 +59,7 @@ class NotDeterministicError(Exception):
 def checksums(model: ReadModel, pool: Pool, clients: Clients) -> dict[str, str]:
     """Logical place -> checksum, of one version as it is now.
 
-    Times at which batches were applied are no part of it.
+    Times at which batches were applied are no part of it. Raises OUTAGES.
     """
     match model.store:
         case "postgres":
@@ -78,27 +81,31 @@ def compare(projection: str, first: Mapping[str, str], second: Mapping[str, str]
 
 
 def _of_table(pool: Pool, table: str) -> str:
-    with pool.connection() as connection:
+    with borrowed(pool) as connection, connection.transaction():
+        connection.execute(SETTINGS)
         statement = sql.SQL(POSTGRES).format(table=sql.Identifier(table))
         return _text(connection.execute(statement).fetchall()[0])
 
 
 def _of_columns(clients: Clients, place: str, table: str) -> str:
     statement = CLICKHOUSE_PLAIN if place == "movements" else CLICKHOUSE
-    return _text(clients.clickhouse.query(statement, parameters={"table": table}).result_rows[0])
+    with clickhouse_outages():
+        rows = clients.clickhouse.query(statement, parameters={"table": table}).result_rows
+    return _text(rows[0])
 
 
 def _of_keys(clients: Clients, prefix: str) -> str:
     count = total = 0
     page: list[bytes] = []
-    for key in clients.redis.scan_iter(match=f"{prefix}:*", count=SCAN):
-        if not cast("bytes", key).endswith(BOOKKEEPING):
-            page.append(cast("bytes", key))
-        if len(page) == SCAN:
-            total += _of_page(clients.redis, page, len(prefix))
-            count += len(page)
-            page = []
-    total += _of_page(clients.redis, page, len(prefix))
+    with redis_outages():
+        for key in clients.redis.scan_iter(match=f"{prefix}:*", count=SCAN):
+            if not cast("bytes", key).endswith(BOOKKEEPING):
+                page.append(cast("bytes", key))
+            if len(page) == SCAN:
+                total += _of_page(clients.redis, page, len(prefix))
+                count += len(page)
+                page = []
+        total += _of_page(clients.redis, page, len(prefix))
     return f"{count + len(page)}:{total:x}"
 
 

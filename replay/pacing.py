@@ -14,7 +14,8 @@ LOOK_SECONDS: Final = 0.5
 PAUSE_SECONDS: Final = 0.25
 # It never stands still for good: after so long it takes one more range, then looks again.
 PAUSE_SECONDS_MAX: Final = 30.0
-# How long ago the oldest event was recorded that a version which is fed has not applied.
+# How long ago the oldest event was recorded that a version has not applied whose feeder is alive:
+# nobody is helped by waiting for one that is not.
 LAG = """
 SELECT coalesce(max(extract(epoch FROM clock_timestamp() - event.recorded_at)), 0)::float8
   FROM projections AS fed
@@ -25,6 +26,7 @@ SELECT coalesce(max(extract(epoch FROM clock_timestamp() - event.recorded_at)), 
         WHERE events.shard = mark.shard AND events.shard_position = mark.position + 1
        ) AS event ON true
  WHERE fed.state IN ('active', 'kept')
+   AND mark.lease_owner IS NOT NULL AND mark.lease_until > clock_timestamp()
 """
 
 

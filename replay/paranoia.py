@@ -1,7 +1,7 @@
 """The check for determinism: versions built a second time, cut otherwise, must hold the same bytes.
 
 The second build goes into versions of its own, which are dropped whatever comes of it; those of a
-run that died are dropped by the next one.
+run that died are dropped by the next run, paranoid or not, or with the replay.
 """
 
 from __future__ import annotations
@@ -45,12 +45,19 @@ class Paranoia:
     replay_id: UUID
 
     def __call__(self, models: Sequence[ReadModel], fold_again: FoldAgain) -> None:
-        """Raises `NotDeterministicError`, and what folding raises."""
+        """Raises `NotDeterministicError`, and what folding raises. Says nothing when stopped."""
         for model in models:
             self._drop_left_over(model)
-            self._check(model, fold_again)
+            if not self._check(model, fold_again):
+                return
 
-    def _check(self, model: ReadModel, fold_again: FoldAgain) -> None:
+    def tidy(self, models: Sequence[ReadModel], _: FoldAgain) -> None:
+        """A `Check` that only drops what an earlier run has left."""
+        for model in models:
+            self._drop_left_over(model)
+
+    def _check(self, model: ReadModel, fold_again: FoldAgain) -> bool:
+        """Whether it was compared; half a version has other bytes for no fault of a fold."""
         with self.pool.connection() as connection, connection.transaction():
             values = (model.name, model.version)
             positions: dict[int, int] = dict(connection.execute(POSITIONS, values).fetchall())
@@ -64,12 +71,14 @@ class Paranoia:
                 replay_id=self.replay_id,
             )
         try:
-            fold_again(second, positions)
+            if not fold_again(second, positions):
+                return False
             found = checksums(model, self.pool, self.clients)
             compare(model.name, found, checksums(second, self.pool, self.clients))
             log.info("built twice, the same bytes", read_model=model.name, **found)
         finally:
             self._drop(second)
+        return True
 
     def _drop_left_over(self, model: ReadModel) -> None:
         with self.pool.connection() as connection:

@@ -14,6 +14,7 @@ from psycopg.errors import DiskFull
 from domain.events import LocationRegistered
 from eventlog.projection import StoreUnavailableError
 from projections.editions import Edition
+from projections.movements.schema import every_table
 from projections.stock_facts import RULES, Move
 from projections.stock_levels.fold import LevelChange
 from replay import holding, pacing, records
@@ -21,7 +22,9 @@ from replay.budget import Budget
 from replay.building import BuildFailedError, CodeChangedError, _Build
 from replay.bulk import folds, hash_sink, merging, sinks
 from replay.holding import LeaseLostError
+from replay.paranoia import Paranoia
 from replay.records import ReplayBusyError
+from replay.retiring import StillFedError
 from tests.happenings import year
 from tests.parts import Database
 from tests.replay_side import ALL, World, world
@@ -281,6 +284,99 @@ def test_it_waits_while_a_live_read_model_lags_and_says_so(
 ) -> None:
     monkeypatch.setattr(pacing, "PAUSE_SECONDS_MAX", 0.3)
     fill(stores)
+    feeder(stores, "stock_levels", 1)
     told = stores.run(stores.plan("orders"), budget=Budget(live_lag_seconds=0.0))
     assert any("a live projection is" in each.waiting for each in told)
     assert told[-1].state == "following"
+
+
+def test_it_does_not_wait_for_a_read_model_that_nobody_feeds(stores: World) -> None:
+    fill(stores)
+    told = stores.run(stores.plan("orders"), budget=Budget(live_lag_seconds=0.0))
+    assert {each.waiting for each in told} == {""}
+
+
+def test_a_check_for_determinism_that_is_stopped_says_nothing_against_the_fold(
+    stores: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(stores)
+    replay_id = stores.plan("stock_levels")
+    stop = Event()
+    fold_again = _Build._fold_again
+
+    def stopped(self: _Build, *values: Any) -> bool:
+        stop.set()
+        return fold_again(self, *values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_Build, "_fold_again", stopped)
+        stores.run(replay_id, stop=stop, paranoid=True)
+    found = stores.replay(replay_id)
+    assert (found.state, found.error) == ("building", None)
+    stores.run(replay_id, paranoid=True)
+    assert stores.replay(replay_id).state == "following"
+
+
+def killed_in_its_second_build(stores: World, replay_id: UUID) -> None:
+    """What a paranoid run leaves behind that nobody can tidy up after."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def die(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        patch.setattr(Paranoia, "_drop", die)
+        with pytest.raises(KeyboardInterrupt):
+            stores.run(replay_id, paranoid=True)
+    assert stores.version("movements", 3).state == "building"
+
+
+def movements_tables(stores: World, version: int) -> set[str]:
+    tables = {row[0] for row in stores.clients.clickhouse.query("SHOW TABLES").result_rows}
+    return tables & {table.name for table in every_table(version)}
+
+
+def test_a_later_run_drops_what_a_killed_check_has_left(stores: World) -> None:
+    fill(stores, events=100)
+    replay_id = stores.plan("movements")
+    killed_in_its_second_build(stores, replay_id)
+    assert movements_tables(stores, 3)
+    stores.run(replay_id)
+    assert stores.replay(replay_id).state == "following"
+    assert stores.version("movements", 3).state == "retired"
+    assert not movements_tables(stores, 3)
+
+
+def test_a_cancelled_replay_takes_with_it_what_a_killed_check_has_left(stores: World) -> None:
+    fill(stores, events=100)
+    replay_id = stores.plan("movements")
+    killed_in_its_second_build(stores, replay_id)
+    stores.cancel(replay_id)
+    for version in (2, 3):
+        assert stores.version("movements", version).state == "retired"
+        assert not movements_tables(stores, version)
+    stores.plan("movements")
+
+
+def test_a_version_that_somebody_still_feeds_is_not_dropped_under_him(stores: World) -> None:
+    fill(stores, events=100)
+    replay_id = stores.plan("stock_levels")
+    stores.run(replay_id)
+    feeder(stores, "stock_levels", 2)
+    with pytest.raises(StillFedError, match="stock_levels v2 is still fed by a projector"):
+        stores.cancel(replay_id)
+    assert stores.holds("stock_levels", 2)
+    with stores.log.pool.connection() as connection:
+        connection.execute("UPDATE projection_checkpoints SET lease_owner = NULL")
+    stores.cancel(replay_id)
+    assert stores.version("stock_levels", 2).state == "retired"
+
+
+def feeder(stores: World, projection: str, version: int) -> None:
+    """A projector at work on it, for a minute."""
+    with stores.log.pool.connection() as connection:
+        connection.execute(
+            "UPDATE projection_checkpoints SET lease_owner = 'a projector',"
+            " lease_until = clock_timestamp() + interval '60 s'"
+            " WHERE projection = %s AND version = %s",
+            (projection, version),
+        )
