@@ -41,6 +41,8 @@ from replay.paranoia import Paranoia
 POOL_CONNECTIONS: Final = 6
 KEYS_PER_DROP: Final = 500
 OWNER_BYTES: Final = 4
+# Under which whoever started this process has taken the replay's lease for it.
+OWNER_VARIABLE: Final = "BACKSTOCK_REPLAY_OWNER"
 
 
 class SourceError(StackError):
@@ -51,13 +53,16 @@ class SourceError(StackError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replaying:
-    """Everything a step of a replay is given. `owner` is this process among all that replay."""
+    """Everything a step of a replay is given. `owner` is this process among all that replay;
+    `launched`: another one has started it, and only the replay's row tells how it ends.
+    """
 
     stores: Stores
     pool: Pool
     reader: PostgresReader
     identity: StoreIdentity
     owner: str
+    launched: bool = False
 
     def make(self, model: ReadModel) -> Projection:
         """The projection that folds this version. Raises `UnknownEditionError`."""
@@ -126,6 +131,7 @@ class Replaying:
 @contextmanager
 def replaying(stores: Stores) -> Iterator[Replaying]:
     """Raises `StackError` when an address is missing, `LogUnavailableError`."""
+    given = os.environ.get(OWNER_VARIABLE, "")
     pool = open_log_pool(stores.log_dsn, size=POOL_CONNECTIONS, name="backstock-replay")
     try:
         yield Replaying(
@@ -133,10 +139,16 @@ def replaying(stores: Stores) -> Iterator[Replaying]:
             pool=pool,
             reader=PostgresReader(pool),
             identity=store_identity(pool),
-            owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(OWNER_BYTES)}",
+            owner=given or process_name(),
+            launched=bool(given),
         )
     finally:
         pool.close()
+
+
+def process_name() -> str:
+    """One of its own at each call."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(OWNER_BYTES)}"
 
 
 def build_from(
@@ -153,7 +165,7 @@ def build_from(
 
     Raises what `build` raises, `SourceError`, `NotDeterministicError`.
     """
-    with _source(around, source) as (reader, bulk), around.clients() as clients:
+    with _source(around, source, stop) as (reader, bulk), around.clients() as clients:
         paranoia = Paranoia(
             pool=around.pool,
             clients=clients,
@@ -174,12 +186,12 @@ def build_from(
             budget=budget,
             observe=observe,
             bulk=bulk,
-            check=paranoia if paranoid else None,
+            check=paranoia if paranoid else paranoia.tidy,
         )
 
 
 @contextmanager
-def _source(around: Replaying, name: str) -> Iterator[tuple[LogReader, Bulk]]:
+def _source(around: Replaying, name: str, stop: Event) -> Iterator[tuple[LogReader, Bulk]]:
     kind, _, path = name.partition(":")
     bulk = around.bulk()
     if kind == "archive" and path:
@@ -192,7 +204,7 @@ def _source(around: Replaying, name: str) -> Iterator[tuple[LogReader, Bulk]]:
         bootstrap = around.stores.kafka_bootstrap
         followed = KafkaSource(bootstrap, topic, epoch=identity.epoch, name=around.owner)
         with closing(followed):
-            kafka = KafkaReader(followed, around.reader)
+            kafka = KafkaReader(followed, around.reader, stop=stop)
             yield kafka, replace(bulk, source=KafkaPages(reader=kafka))
     elif name == "store":
         yield around.reader, bulk

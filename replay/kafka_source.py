@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Event
 from typing import Final
 
 from eventlog.feed import EventSource
-from eventlog.log import LogReader, RecordedEvent
+from eventlog.log import LogReader, LogUnavailableError, RecordedEvent
 from replay.bulk.reader_source import ReaderPages
 
 SILENCE_SECONDS_MAX: Final = 15.0
@@ -29,47 +30,55 @@ class KafkaGapError(Exception):
 
 
 class KafkaReader:
-    """Reads shards from a source that follows Kafka, streams from the store. Used by one thread."""
+    """Reads shards from a source that follows Kafka, streams from the store. Used by one thread.
 
-    def __init__(self, source: EventSource, store: LogReader) -> None:
+    One shard is followed at a time: what arrived of it and was not asked for yet is kept until
+    another one is read.
+    """
+
+    def __init__(self, source: EventSource, store: LogReader, *, stop: Event) -> None:
         self._source = source
-        self._waiting: dict[int, list[RecordedEvent]] = {}
-        self._reached: dict[int, int] = {}
+        self._stop = stop
+        self._shard: int | None = None
+        self._reached = 0
+        self._waiting: list[RecordedEvent] = []
         self.read_stream = store.read_stream
         self.read_streams = store.read_streams
         self.read_ledger = store.read_ledger
         self.shard_position = store.shard_position
 
     def read_shard(self, shard: int, after: int, limit: int) -> Sequence[RecordedEvent]:
-        """At least one event. Raises `KafkaGapError`."""
-        if self._reached.get(shard) != after:
-            self._source.follow(shard, after)
-            self._waiting[shard] = []
-            self._reached[shard] = after
-        waiting = self._waiting[shard]
+        """At least one event. Raises `KafkaGapError`, `LogUnavailableError` once it is stopped."""
+        if (self._shard, self._reached) != (shard, after):
+            self._follow(shard, after)
         silent = 0.0
-        while len(waiting) < limit and silent < SILENCE_SECONDS_MAX:
-            arrived = self._source.poll(limit - len(waiting), POLL_SECONDS)
-            for each, events in arrived.items():
-                if each == shard:
-                    self._take(shard, events)
-            if waiting and not arrived:
-                break
+        while not self._waiting:
+            if self._stop.is_set():
+                raise LogUnavailableError("Kafka was being waited for, and the run was stopped")
+            if silent >= SILENCE_SECONDS_MAX:
+                raise KafkaGapError(shard, after + 1, None)
+            arrived = self._source.poll(limit, POLL_SECONDS).get(shard)
             silent = 0.0 if arrived else silent + POLL_SECONDS
-        if not waiting:
-            raise KafkaGapError(shard, after + 1, None)
-        page, self._waiting[shard] = waiting[:limit], waiting[limit:]
-        self._reached[shard] = page[-1].shard_position
+            self._take(shard, arrived or ())
+        page, self._waiting = self._waiting[:limit], self._waiting[limit:]
+        self._reached = page[-1].shard_position
         return page
 
+    def _follow(self, shard: int, after: int) -> None:
+        """What else arrives of the shard before would be lost: it is followed anew, if at all."""
+        if self._shard is not None and self._shard != shard:
+            self._source.drop(self._shard)
+        self._source.follow(shard, after)
+        self._shard, self._reached, self._waiting = shard, after, []
+
     def _take(self, shard: int, events: Sequence[RecordedEvent]) -> None:
-        waiting = self._waiting[shard]
+        expected = self._reached + len(self._waiting) + 1
         for event in events:
-            expected = (waiting[-1].shard_position if waiting else self._reached[shard]) + 1
             if event.shard_position > expected:
                 raise KafkaGapError(shard, expected, event.shard_position)
             if event.shard_position == expected:
-                waiting.append(event)
+                self._waiting.append(event)
+                expected += 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
