@@ -37,10 +37,12 @@ from replay.bulk.store_source import StoreSource
 from replay.determinism import Clients
 from replay.kafka_source import KafkaPages, KafkaReader
 from replay.paranoia import Paranoia
+from replay.records import State, replay
 
 POOL_CONNECTIONS: Final = 6
 KEYS_PER_DROP: Final = 500
 OWNER_BYTES: Final = 4
+BUILT: Final[tuple[State, ...]] = ("following", "diffed", "promoted", "rolled_back")
 # Under which whoever started this process has taken the replay's lease for it.
 OWNER_VARIABLE: Final = "BACKSTOCK_REPLAY_OWNER"
 
@@ -162,9 +164,13 @@ def build_from(
     paranoid: bool = False,
 ) -> None:
     """Build, from `store`, `kafka` or `archive:PATH`; checked for determinism when `paranoid`.
+    Nothing is done for a replay that is built already.
 
     Raises what `build` raises, `SourceError`, `NotDeterministicError`.
     """
+    with around.pool.connection() as connection:
+        if replay(connection, replay_id).state in BUILT:
+            return
     with _source(around, source, stop) as (reader, bulk), around.clients() as clients:
         paranoia = Paranoia(
             pool=around.pool,

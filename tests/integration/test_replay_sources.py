@@ -30,6 +30,7 @@ from replay.archive.writing import write
 from replay.budget import Budget
 from replay.building import BuildFailedError, _Build
 from replay.kafka_source import KafkaGapError, KafkaReader
+from replay.records import ReplayStateError
 from tests.happenings import year
 from tests.parts import Database
 from tests.replay_side import ALL, World, world
@@ -78,6 +79,26 @@ def build(
 def holds_the_same(stores: World) -> None:
     for projection in ALL:
         assert stores.holds(projection, 2) == stores.holds(projection, 1)
+
+
+@pytest.mark.parametrize("state", ["following", "diffed", "promoted", "rolled_back"])
+def test_a_replay_that_is_built_can_be_run_again_and_nothing_happens(
+    stores: World, state: str
+) -> None:
+    replay_id = stores.plan("stock_levels")
+    build(stores, replay_id, "store", budget=Budget())
+    with stores.log.pool.connection() as connection:
+        connection.execute("UPDATE replays SET state = %s", (state,))
+    before = stores.replay(replay_id)
+    build(stores, replay_id, "store", budget=Budget())
+    assert stores.replay(replay_id) == before
+
+
+def test_a_replay_that_was_given_up_is_not_built(stores: World) -> None:
+    replay_id = stores.plan("stock_levels")
+    stores.cancel(replay_id)
+    with pytest.raises(ReplayStateError, match="is cancelled"):
+        build(stores, replay_id, "store", budget=Budget())
 
 
 @dataclass(slots=True, kw_only=True)
