@@ -121,8 +121,9 @@ def run(
 ) -> None:
     """Build the planned versions up to the head of the log; `backstock project` feeds them then.
 
-    Goes on where an earlier run of the same replay ended, however it ended. Events that the source
-    does not hold (an archive's end, for one) come from the store.
+    Goes on where an earlier run of the same replay ended, however it ended; a replay that is built
+    is shown, and left as it is. What is younger than an archive comes from the store; Kafka has to
+    hold every event, or the run is refused.
 
     For example:
 
