@@ -47,6 +47,23 @@ class Progress:
             return 0.0
         return (self.events_total - self.events) / self.rate if self.rate else None
 
+    @classmethod
+    def of(cls, noted: Mapping[str, Any]) -> Progress:
+        """The opposite of `as_dict`."""
+        shards = [
+            ShardProgress(**{name: each[name] for name in ShardProgress.__slots__})
+            for each in noted["shards"]
+        ]
+        return cls(
+            replay_id=UUID(noted["replay_id"]),
+            state=noted["state"],
+            shards=tuple(shards),
+            events=noted["events"],
+            events_total=noted["events_total"],
+            rate=noted["events_per_second"],
+            waiting=noted["waiting"],
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """As `--json` shows it and the row of the replay keeps it."""
         return {
@@ -90,20 +107,6 @@ class Meter:
         self._samples.append((now, self._done))
         while now - self._samples[0][0] > RATE_SECONDS and self._samples[1:]:
             del self._samples[0]
-
-    def heads(self, heads: Mapping[int, int]) -> None:
-        """The log has grown to these positions."""
-        for key, shard in self._shards.items():
-            head = max(shard.position, heads.get(shard.shard, 0))
-            if head != shard.head:
-                self._shards[key] = ShardProgress(
-                    projection=shard.projection,
-                    version=shard.version,
-                    store=shard.store,
-                    shard=shard.shard,
-                    position=shard.position,
-                    head=head,
-                )
 
     def progress(self, state: str, waiting: str = "") -> Progress:
         """A snapshot of everything noted. Shards without an event are left out."""

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID
 
 from psycopg import Connection
 
-from projections.catalogue import versions
+from projections.catalogue import STORES, versions
+from replay.history import faults_of_history
+from replay.planning import UnknownProjectionError
 from replay.records import Replay, UnknownReplayError, replay, replays
+
+SETS_SHOWN: Final = 5
+HELD: Final = "SELECT FROM replays WHERE replay_id = %s AND owner_until > clock_timestamp()"
+FIGURES: Final = ("cells", "differing", "expected", "surprises")
+
+
+class UnmatchedReplayError(UnknownReplayError):
+    """No replay is of just these projections. `sets`: of which there are some, the latest first."""
+
+    def __init__(self, projections: Sequence[str], sets: Sequence[Collection[str]]) -> None:
+        super().__init__(None)
+        there = "; ".join(" ".join(sorted(each)) for each in sets)
+        known = f"; there are replays of: {there}" if sets else ", and none was ever planned"
+        named = " ".join(projections)
+        told = "name all that were planned together, or its id by --replay"
+        self.args = (f"no replay is of just {named}: {told}{known}",)
+        self.projections = projections
+        self.sets = sets
 
 
 def find(
@@ -17,14 +37,25 @@ def find(
 ) -> Replay:
     """The replay of this id; else the latest one of just these projections, or of any.
 
-    Raises `UnknownReplayError`.
+    Raises `UnknownReplayError`, `UnknownProjectionError`.
     """
     if replay_id is not None or not projections:
         return replay(connection, replay_id)
+    if unknown := sorted({*projections} - STORES.keys()):
+        raise UnknownProjectionError(unknown[0])
+    sets: list[frozenset[str]] = []
     for each in replays(connection):
-        if {target.projection for target in each.targets} == set(projections):
+        names = frozenset(target.projection for target in each.targets)
+        if names == set(projections):
             return each
-    raise UnknownReplayError(None)
+        if names not in sets:
+            sets.append(names)
+    raise UnmatchedReplayError(sorted(projections), sets[:SETS_SHOWN])
+
+
+def is_worked_on(connection: Connection[Any], replay_id: UUID) -> bool:
+    """Whether a living process holds its lease."""
+    return connection.execute(HELD, (replay_id,)).fetchone() is not None
 
 
 def shown(connection: Connection[Any], replay_id: UUID) -> dict[str, Any]:
@@ -57,4 +88,37 @@ def as_dict(connection: Connection[Any], found: Replay) -> dict[str, Any]:
         "owner": found.owner,
         "created_at": found.created_at.isoformat(),
         "updated_at": found.updated_at.isoformat(),
+    }
+
+
+def in_brief(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """The same without what has an answer of its own: cells that differ, and what receipts say."""
+    diff, receipt = shown["diff"], shown["receipt"]
+    return {
+        **shown,
+        "diff": diff
+        and {
+            "surprises": diff["surprises"],
+            "faults": list(faults_of_history(diff.get("history"))),
+            "projections": {
+                name: {figure: each[figure] for figure in FIGURES}
+                for name, each in diff["projections"].items()
+            },
+        },
+        "receipt": receipt and {name: receipt[name] for name in ("sha256", "key_id")},
+    }
+
+
+def listed(connection: Connection[Any], limit: int) -> list[dict[str, Any]]:
+    """The latest replays, the latest first: how far they are, without shards and plans."""
+    return [
+        _entry(in_brief(as_dict(connection, each))) for each in replays(connection, limit=limit)
+    ]
+
+
+def _entry(brief: Mapping[str, Any]) -> dict[str, Any]:
+    left = ("plan", "acceptance", "cutover", "receipt")
+    progress = {name: value for name, value in brief["progress"].items() if name != "shards"}
+    return {name: value for name, value in brief.items() if name not in left} | {
+        "progress": progress
     }

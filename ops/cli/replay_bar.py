@@ -34,18 +34,19 @@ def replay_bar() -> "Iterator[Callable[[Told], None]]":
 
     def told(progress: "Told") -> None:
         rate = f"{progress.rate:,.0f}/s" if progress.rate else ""
-        what = progress.waiting or _time(progress.seconds_left)
+        what = progress.waiting or time_left(progress.seconds_left)
         line("all", progress.events, progress.events_total, rate, what)
         for shard in progress.shards:
             name = f"{shard.projection} v{shard.version} in {shard.store}, shard {shard.shard}"
             left = shard.left / progress.rate if progress.rate else None
-            line(name, shard.position, shard.head, "", _time(left))
+            line(name, shard.position, shard.head, "", time_left(left))
 
     with bar:
         yield told
 
 
-def _time(seconds: float | None) -> str:
+def time_left(seconds: float | None) -> str:
+    """Such as 1:05 left; empty when it is unknown."""
     if seconds is None:
         return ""
     minutes, rest = divmod(round(seconds), 60)

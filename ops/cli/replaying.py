@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from ops.cli.output import print_json
 from ops.cli.replay_bar import replay_bar
@@ -18,6 +16,7 @@ from ops.cli.replay_selective import (
     RecordedUntil,
     instant,
 )
+from ops.cli.replay_shown import print_list, print_plan, print_replay
 from ops.cli.stack import AsJson, Data, directory_of
 from ops.settings import Settings
 from ops.stores import Stores
@@ -38,6 +37,8 @@ Anyway = Annotated[
 Planted = Annotated[
     bool, typer.Option("--planted", help="Also an edition that is known to be wrong.")
 ]
+LISTED_MAX = 100
+LOOK_SECONDS = 1.0
 ReplayId = Annotated[UUID | None, typer.Option("--replay", help="Its id (default: the latest).")]
 
 
@@ -112,6 +113,9 @@ def run(
     budget: Annotated[
         float, typer.Option(help="Wait while a live read model is more seconds behind than this.")
     ] = 5.0,
+    latency: Annotated[
+        float, typer.Option(help="Wait while a look at PostgreSQL takes more seconds than this.")
+    ] = 0.5,
     source: Annotated[str, typer.Option("--from", help="store, kafka, or archive:PATH.")] = "store",
     paranoid: Annotated[
         bool, typer.Option("--paranoid", help="Build twice, cut differently; compare the bytes.")
@@ -131,13 +135,18 @@ def run(
 
         backstock replay run --budget 2 --cores 1 --paranoid --json
     """
-    from ops.processes.lifecycle import calm_collector, stop_event
+    from ops.processes.lifecycle import calm_collector, log_to_stderr, stop_event
     from ops.replaying import build_from
     from replay.budget import Budget
 
+    log_to_stderr()
     stop = stop_event()
     calm_collector()
-    allowed = Budget(cores=_cores() if cores is None else cores, live_lag_seconds=budget)
+    allowed = Budget(
+        cores=_cores() if cores is None else cores,
+        live_lag_seconds=budget,
+        latency_seconds=latency,
+    )
     with _replaying(data) as around:
         found = _found(around, replay_id, projections or ())
         with replay_bar() as observe:
@@ -157,20 +166,73 @@ def status(
     projections: Projections = None,
     *,
     replay_id: ReplayId = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Follow it for as long as a process builds it.")
+    ] = False,
+    every: Annotated[
+        bool, typer.Option("--list", help="The latest replays, a line for each.")
+    ] = False,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show how far a replay is, and what its steps found.
+    """Show how far a replay is, per read model, store and shard, and what its steps found.
+
+    With --watch and --json: one JSON object a line, every second.
 
     For example:
 
-        backstock replay status --json
+        backstock replay status --watch
+
+        backstock replay status --list --json
     """
     with _replaying(data) as around:
-        _show(around, _found(around, replay_id, projections or ()), as_json=as_json)
+        if every:
+            _list(around, as_json=as_json)
+            return
+        found = _found(around, replay_id, projections or ())
+        if watch:
+            _watch(around, found, as_json=as_json)
+        _show(around, found, as_json=as_json)
 
 
-def cancel(*, replay_id: ReplayId = None, data: Data = None, as_json: AsJson = False) -> None:
+def _list(around: "Replaying", *, as_json: bool) -> None:
+    from replay.showing import listed
+
+    with around.pool.connection() as connection:
+        found = listed(connection, LISTED_MAX)
+    if as_json:
+        print_json({"replays": found})
+    else:
+        print_list(found)
+
+
+def _watch(around: "Replaying", replay_id: UUID, *, as_json: bool) -> None:
+    """Until nobody works on it."""
+    import time
+
+    from replay.progress import Progress
+    from replay.showing import is_worked_on, shown
+
+    with replay_bar() as observe:
+        while True:
+            with around.pool.connection() as connection:
+                if not is_worked_on(connection, replay_id):
+                    return
+                found = shown(connection, replay_id)
+            if as_json:
+                print_json(found)
+            elif found["progress"]:
+                observe(Progress.of(found["progress"]))
+            time.sleep(LOOK_SECONDS)
+
+
+def cancel(
+    projections: Projections = None,
+    *,
+    replay_id: ReplayId = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
     """Give a replay up: drop what it has built. What is read stays as it is.
 
     For example:
@@ -179,10 +241,12 @@ def cancel(*, replay_id: ReplayId = None, data: Data = None, as_json: AsJson = F
     """
     import time
 
+    from ops.processes.lifecycle import log_to_stderr
     from replay import cancelling
 
+    log_to_stderr()
     with _replaying(data) as around:
-        found = _found(around, replay_id, ())
+        found = _found(around, replay_id, projections or ())
         cancelling.cancel(
             around.pool, found, owner=around.owner, drop=around.drop, sleep=time.sleep
         )
@@ -201,12 +265,15 @@ def _plan(data: Data, request: "Request", *, is_dry: bool, as_json: bool) -> Non
     with _replaying(data) as around:
         planned = planning.plan(around.pool, around.reader, request)
         if is_dry or planned.strategy != "full":
-            _show_plan({"replay_id": None, "plan": planned.as_dict()}, as_json=as_json)
+            if as_json:
+                print_json({"replay_id": None, "plan": planned.as_dict()})
+            else:
+                print_plan(planned.as_dict())
             return
         prefix = around.stores.settings.redis_prefix
         replay_id = planning.start(around.pool, planned, redis_prefix=prefix)
         if not as_json:
-            _show_plan({"plan": planned.as_dict()}, as_json=False)
+            print_plan(planned.as_dict())
         _show(around, replay_id, as_json=as_json)
 
 
@@ -235,50 +302,4 @@ def _show(around: "Replaying", replay_id: UUID, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        _print(found)
-
-
-def _show_plan(found: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(found)
-        return
-    console = Console()
-    plan = found["plan"]
-    touched = plan["touched"]
-    about = "about " if touched["estimated"] else ""
-    console.print(f"{plan['strategy']}: {plan['why']}", highlight=False, soft_wrap=True)
-    console.print(
-        f"touched: {about}{touched['events']:,} events of {touched['streams']:,} keys in"
-        f" {len(touched['shards'])} shards",
-        highlight=False,
-    )
-    if plan["left_out"]:
-        console.print(f"as before, so left out: {', '.join(plan['left_out'])}", highlight=False)
-    columns = ("read model", "changed types", "rows touched", "events", "seconds", "MB")
-    table = Table(*columns, box=None, header_style="bold")
-    for each in plan["targets"]:
-        forecast = plan["forecast"][each["projection"]]
-        types = each["changed_types"]
-        table.add_row(
-            each["projection"],
-            "unknown: all" if types is None else ", ".join(types) or "none",
-            f"{about}{touched['rows'][each['projection']]:,}",
-            f"{forecast['events']:,}",
-            f"{forecast['seconds']:,.1f}",
-            f"{forecast['bytes'] / 1e6:,.1f}",
-        )
-    console.print(table)
-    for command in plan["commands"] if plan["strategy"] != "full" else ():
-        console.print(f"next: {command}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _print(found: dict[str, Any]) -> None:
-    console = Console()
-    console.print(f"replay {found['replay_id']}: {found['state']}", highlight=False)
-    table = Table("read model", "from", "to", "edition", box=None, header_style="bold")
-    for each in found["targets"]:
-        versions = (f"v{each['from_version']}", f"v{each['to_version']}")
-        table.add_row(each["projection"], *versions, each["edition"])
-    console.print(table)
-    if found["error"]:
-        console.print(f"error: {found['error']}", style="red", markup=False, soft_wrap=True)
+        print_replay(found)
