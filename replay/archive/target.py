@@ -7,6 +7,7 @@ is believed, and is there as a whole or not at all.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -25,6 +26,8 @@ from replay.archive.signature import Sealed, decode, encode
 
 COMPRESSION: Final = "zstd"
 OWNER_ONLY_FILE: Final = 0o600
+# Of s3://KEY:SECRET@bucket. A secret that is not percent-encoded may hold a slash.
+CREDENTIALS: Final = re.compile(r"(?<=://)[^@?]*:[^@?]*@")
 UNFINISHED: Final = ".unfinished"
 # Arrow's own errors are OSErrors or ValueErrors.
 FAULTS: Final = (OSError, pa.ArrowException)
@@ -32,7 +35,7 @@ FAULTS: Final = (OSError, pa.ArrowException)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """`name` is as the user wrote it; `root` is the path inside `files`."""
+    """`name` is as the user wrote it, without credentials; `root` is the path inside `files`."""
 
     name: str
     files: fs.FileSystem
@@ -47,11 +50,14 @@ class Target:
         if "://" not in name:
             path = Path(name).expanduser().absolute()
             return cls(name=name, files=fs.LocalFileSystem(), root=str(path))
+        shown = CREDENTIALS.sub("", name).partition("?")[0]
         try:
             files, root = fs.FileSystem.from_uri(name)
         except FAULTS as error:
-            raise TargetError(name, f"is no place for an archive: {error}") from error
-        return cls(name=name.partition("?")[0], files=files, root=root.rstrip("/"))
+            reason = f"is no place for an archive: {str(error).replace(name, shown)}"
+            # From nothing: a trace would show the URI.
+            raise TargetError(shown, reason) from None
+        return cls(name=shown, files=files, root=root.rstrip("/"))
 
     def manifest(self) -> Manifest | None:
         """None where there is none. Raises `DamagedError`, `TargetError`."""

@@ -12,11 +12,12 @@ from msgspec.structs import replace
 
 from eventlog.chain import microseconds
 from eventlog.heads import PUBLIC_NAME, HeadKey
-from replay.archive.faults import DamagedError
+from replay.archive.faults import DamagedError, TargetError
 from replay.archive.key_rows import NewKeys
 from replay.archive.manifest import KeyMark, Manifest, Segment, Span, tails_of
 from replay.archive.signature import decode, encode
 from replay.archive.snapshot import LONG_AGO, KeyCount
+from replay.archive.target import Target
 
 STORE = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -119,3 +120,23 @@ def test_a_key_recorded_before_the_mark_has_all_of_the_ledger_read_again() -> No
     page = late.of(keys(("a", -5), ("late", -3), ("b", 0)))
     assert [row[1] for row in page] == ["late"]
     assert late.mark() == replace(mark, rows=3, rows_before=2)
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("s3://AKIA:s3cr3t@shop/archive?region=x", "s3://shop/archive"),
+        ("s3://AKIA:s3c/r3t@shop/archive", "s3://shop/archive"),
+        ("s3://shop/archive?access_key=AKIA&secret_key=s3cr3t", "s3://shop/archive"),
+        ("s3://shop/archive", "s3://shop/archive"),
+        ("s4://AKIA:s3cr3t@shop/archive", "s4://shop/archive"),
+    ],
+)
+def test_credentials_in_a_uri_are_never_shown(uri: str, shown: str) -> None:
+    try:
+        said = Target.of(uri).path("manifest.json")
+    except TargetError as error:
+        said = str(error)
+    assert said.startswith(shown)
+    assert "AKIA" not in said
+    assert "r3t" not in said
