@@ -16,6 +16,7 @@ from ops.cli.stack import AsJson, Data, directory_of
 from ops.settings import Settings
 
 if TYPE_CHECKING:
+    from replay.reconcile.report import KafkaReport
     from replay.verify.report import Report
 
 STREAMS = 50
@@ -88,7 +89,6 @@ def verify(
 
 
 def _verify(settings: Settings, *, deep: bool, as_json: bool) -> bool:
-    from ops.cli.reconciling import print_report
     from ops.reconciliation import compare_kafka
     from ops.verification import run_verification
 
@@ -97,10 +97,23 @@ def _verify(settings: Settings, *, deep: bool, as_json: bool) -> bool:
         report = run_verification(settings, told, deep=deep)
     kafka = None
     if deep:
-        with progress("records") as told:
-            kafka = compare_kafka(settings, told)
-    seconds = time.monotonic() - started
+        try:
+            with progress("records") as told:
+                kafka = compare_kafka(settings, told)
+        except Exception:
+            # What the laws found is not lost with it.
+            _show(report, None, time.monotonic() - started, ok=False, as_json=as_json)
+            raise
     ok = report.ok and (kafka is None or kafka.ok)
+    _show(report, kafka, time.monotonic() - started, ok=ok, as_json=as_json)
+    return ok
+
+
+def _show(
+    report: "Report", kafka: "KafkaReport | None", seconds: float, *, ok: bool, as_json: bool
+) -> None:
+    from ops.cli.reconciling import print_report
+
     if as_json:
         more = {} if kafka is None else {"kafka": kafka.as_dict()}
         print_json({**report.as_dict(), **more, "ok": ok, "seconds": round(seconds, 3)})
@@ -108,7 +121,6 @@ def _verify(settings: Settings, *, deep: bool, as_json: bool) -> bool:
         _print(report, seconds)
         if kafka is not None:
             print_report(Console(), kafka)
-    return ok
 
 
 def _sample(

@@ -16,10 +16,14 @@ from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from typer.testing import CliRunner
 
 from eventlog.parked import ParkedStreams
 from eventlog.projection import Projection
+from ops import reconciliation
+from ops.main import app
 from ops.processes.verifier import NICENESS
+from ops.reconciliation import NotReconciledError
 from projections.catalogue import State
 from projections.editions import EDITIONS, RETURNS_TWICE, TODAY, Edition
 from projections.movements.projection import Movements
@@ -310,6 +314,20 @@ def test_the_commands_answer_with_exit_code_and_json(store: WholeStore) -> None:
     assert "on_hand" in told["differences"][0]["where"]
     with backstock(store, "verify", "--sample", "--deep") as child:
         assert child.wait(60) == 2, "they do not go together"
+
+
+def test_what_the_laws_find_is_told_though_kafka_went_away_meanwhile(
+    store: WholeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        raise NotReconciledError("Kafka went away")
+
+    monkeypatch.setattr(reconciliation, "compare_kafka", gone)
+    store.plant("UPDATE stock_levels_v1 SET on_hand = 7000")
+    done = CliRunner().invoke(app, ["verify", "--deep", "--json"], env=environment(store))
+    assert isinstance(done.exception, NotReconciledError)
+    told = json.loads(done.stdout)
+    assert (told["ok"], told["first_difference"]["law"]) == (False, "folds")
 
 
 def free_port() -> int:
