@@ -188,7 +188,7 @@ def plan(
         known = dict(connection.execute(FINGERPRINTS, (asked,)).fetchall())
         held = keys_held(connection, models)
     targets = [_target(models[name], wanted, known.get(name, {})) for name in asked]
-    is_by_hand = request.selection != Selection()
+    is_by_hand = any(asdict(request.selection).values())
     if all(each.changed_types == [] for each in targets) and not (is_by_hand or request.anyway):
         raise NothingChangedError(asked, request.edition)
     left_out: list[str] = []

@@ -12,6 +12,7 @@ from projections.catalogue import STORES, versions
 from replay.history import faults_of_history
 from replay.planning import UnknownProjectionError
 from replay.records import Replay, UnknownReplayError, replay, replays
+from replay.steps import next_steps, under_way
 
 SETS_SHOWN: Final = 5
 HELD: Final = "SELECT FROM replays WHERE replay_id = %s AND owner_until > clock_timestamp()"
@@ -64,10 +65,15 @@ def shown(connection: Connection[Any], replay_id: UUID) -> dict[str, Any]:
 
 
 def as_dict(connection: Connection[Any], found: Replay) -> dict[str, Any]:
-    """The replay as one JSON object."""
+    """The replay as one JSON object. `step`: what a living process does with it just now; `next`:
+    the steps that its state allows.
+    """
+    at_it = under_way(connection, [found.replay_id]).get(found.replay_id)
     return {
         "replay_id": str(found.replay_id),
         "state": found.state,
+        "step": None if at_it is None else {"name": at_it.step or None, "owner": at_it.owner},
+        "next": next_steps(found.state),
         "targets": [
             {
                 "projection": each.projection,

@@ -52,10 +52,14 @@ def promote(
         backstock replay promote stock_levels --accept "damaged returns were counted twice"
     """
     from ops import promotion
+    from ops.watched_steps import watched
     from replay.gate import Acceptance
 
     acceptance = Acceptance(who=by, why=accept) if accept else None
-    with _chosen(data, replay_id, projections) as (around, found):
+    with (
+        _chosen(data, replay_id, projections) as (around, found),
+        watched(around, found, "promote"),
+    ):
         done = promotion.promote(around, found, acceptance)
     _show(done.cutover, {"receipt_sha256": done.receipt.sha256}, as_json=as_json)
 
@@ -76,8 +80,12 @@ def rollback(
         backstock replay rollback
     """
     from ops import promotion
+    from ops.watched_steps import watched
 
-    with _chosen(data, replay_id, projections) as (around, found):
+    with (
+        _chosen(data, replay_id, projections) as (around, found),
+        watched(around, found, "rollback"),
+    ):
         done = promotion.rollback(around, found)
     _show(done, {}, as_json=as_json)
 
@@ -96,8 +104,9 @@ def retire(
         backstock replay retire
     """
     from ops import promotion
+    from ops.watched_steps import watched
 
-    with _chosen(data, replay_id, projections) as (around, found):
+    with _chosen(data, replay_id, projections) as (around, found), watched(around, found, "retire"):
         gone = [f"{model.name} v{model.version}" for model in promotion.retire(around, found)]
     if as_json:
         print_json({"replay_id": str(found), "state": "retired", "dropped": gone})

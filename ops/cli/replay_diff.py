@@ -93,17 +93,20 @@ def _compare(
     import clickhouse_connect
 
     from ops.processes.projector import redis_client
+    from ops.watched_steps import watched
     from replay.diff.compare import compare, sides_of
     from replay.showing import find
 
     console = Console(stderr=True, quiet=quiet)
     stores = around.stores
+    with around.pool.connection() as connection:
+        replay = find(connection, replay_id, projections)
     with (
+        watched(around, replay.replay_id, "diff"),
         closing(redis_client(stores)) as keys,
         closing(clickhouse_connect.get_client(dsn=stores.clickhouse_url)) as tables,
     ):
         with around.pool.connection() as connection:
-            replay = find(connection, replay_id, projections)
             sides = sides_of(connection, replay, redis=keys, clickhouse=tables)
         return compare(
             around.pool,

@@ -137,6 +137,7 @@ def run(
     """
     from ops.processes.lifecycle import calm_collector, log_to_stderr, stop_event
     from ops.replaying import build_from
+    from ops.watched_steps import watched
     from replay.budget import Budget
 
     log_to_stderr()
@@ -149,9 +150,9 @@ def run(
     )
     with _replaying(data) as around:
         found = _found(around, replay_id, projections or ())
-        with replay_bar() as observe:
+        with watched(around, found, "run") as named, replay_bar() as observe:
             build_from(
-                around,
+                named,
                 found,
                 source=source,
                 budget=allowed,
@@ -242,14 +243,16 @@ def cancel(
     import time
 
     from ops.processes.lifecycle import log_to_stderr
+    from ops.watched_steps import watched
     from replay import cancelling
 
     log_to_stderr()
     with _replaying(data) as around:
         found = _found(around, replay_id, projections or ())
-        cancelling.cancel(
-            around.pool, found, owner=around.owner, drop=around.drop, sleep=time.sleep
-        )
+        with watched(around, found, "cancel") as named:
+            cancelling.cancel(
+                named.pool, found, owner=named.owner, drop=named.drop, sleep=time.sleep
+            )
         _show(around, found, as_json=as_json)
 
 
