@@ -22,6 +22,8 @@ SCOPES = {
     READ: "Ask for items, stock, orders, movements and answers.",
     WRITE: "Send commands.",
 }
+# Over all tenants: of keys made for operators only, never beside a tenant's scopes.
+OPERATE = "replay:operate"
 AUTHENTICATE = "SELECT tenant, scopes FROM authenticate_key(%s, %s)"
 
 

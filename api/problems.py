@@ -83,6 +83,16 @@ PROBLEMS: Mapping[str, Kind] = {
     "too_much_history": Kind(status=422, title="Dated too far back to be decided at once"),
     "atomic_refused": Kind(status=422, title="Nothing of this bulk was written"),
     "not_applied": Kind(status=424, title="Another line of the bulk failed"),
+    # A replay's steps
+    "unknown_replay": Kind(status=404, title="There is no such replay"),
+    "no_difference": Kind(status=404, title="The replay's versions were not compared yet"),
+    "no_receipt": Kind(status=404, title="The replay was never promoted"),
+    "replay_state": Kind(status=409, title="The replay's state does not allow this step"),
+    "replay_busy": Kind(status=409, title="A step of the replay is under way"),
+    "replay_overlapping": Kind(status=409, title="A replay of this read model is open"),
+    "not_promotable": Kind(status=409, title="The replay may not be promoted"),
+    "code_changed": Kind(status=409, title="The code is not that which was planned"),
+    "nothing_to_replay": Kind(status=409, title="A replay would change nothing"),
     # Faults
     "internal": Kind(status=500, title="A fault of ours"),
     "busy": Kind(status=503, title="The ledger is busy"),

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 import psycopg
 
-from api.authentication import SCOPES
+from api.authentication import OPERATE, SCOPES
 from domain.values import SLUG_PATTERN
 from eventlog.shards import shard_of
 from ops.stack.errors import StackError
@@ -18,6 +18,8 @@ from ops.stack.errors import StackError
 KEY_ID_BYTES = 6
 SECRET_BYTES = 24
 SUBJECT_SECRET_BYTES = 32
+# Whose operators' keys are: it has no ledger, and its keys see no tenant's.
+OPERATOR = "operator"
 
 
 class AccessError(StackError):
@@ -65,6 +67,18 @@ def add_key(log_dsn: str, tenant: str, *, name: str, scopes: Sequence[str]) -> N
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown:
         raise AccessError(f"no such scope: {', '.join(unknown)}; there are {', '.join(SCOPES)}")
+    return _add_key(log_dsn, tenant, name=name, scopes=scopes)
+
+
+def add_operator_key(log_dsn: str, *, name: str) -> NewKey:
+    """Make a key for whoever operates the store: it may take the steps of replays, over all
+    tenants, and nothing else.
+    """
+    add_tenant(log_dsn, OPERATOR, name="Operators", ledgers=())
+    return _add_key(log_dsn, OPERATOR, name=name, scopes=(OPERATE,))
+
+
+def _add_key(log_dsn: str, tenant: str, *, name: str, scopes: Sequence[str]) -> NewKey:
     key_id, secret = secrets.token_hex(KEY_ID_BYTES), secrets.token_urlsafe(SECRET_BYTES)
     with psycopg.connect(log_dsn) as connection:
         try:

@@ -66,7 +66,7 @@ def promote(around: Replaying, replay_id: UUID, acceptance: Acceptance | None) -
     Raises as `replay.cutover.promote` does, `NoSigningKeyError`, `HeadKeyError`, and as an append
     does.
     """
-    key = _signing_key(around)
+    key = signing_key(around)
     tell_ledgers(around, replay_id)
     with own_positions(around) as positions:
         done = cutover.promote(
@@ -142,7 +142,7 @@ def checked_receipts(around: Replaying, replay_id: UUID) -> list[dict[str, Any]]
     ]
 
 
-def _signing_key(around: Replaying) -> HeadKey:
+def signing_key(around: Replaying) -> HeadKey:
     """The one there is: none is made here."""
     directory = around.stores.keys_directory
     if not (directory / PRIVATE_NAME).exists():

@@ -15,6 +15,7 @@ import clickhouse_connect
 import httpx2
 import redis
 import uvicorn
+from fastapi import FastAPI
 
 from api.app import create_app
 from api.assembly import Addresses, assemble
@@ -185,8 +186,15 @@ def _projections(places: Places, log: Journal, opened: ExitStack) -> Sequence[Pr
 @contextmanager
 def served(deps: Deps) -> Iterator[str]:
     """The URL under which `deps` are served until the end of the block."""
+    with served_app(create_app(deps)) as url:
+        yield url
+
+
+@contextmanager
+def served_app(app: FastAPI) -> Iterator[str]:
+    """The URL under which an application is served until the end of the block."""
     config = uvicorn.Config(
-        create_app(deps), host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=5
+        app, host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=5
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="api")

@@ -48,13 +48,16 @@ def add_tenant(
 
 
 def add_key(
-    tenant: Annotated[str, typer.Argument(help="The tenant that the key is for.")],
+    tenant: Annotated[str, typer.Argument(help="The tenant that the key is for.")] = "",
     *,
     name: Annotated[str, typer.Option(help="What the key is for.")] = "",
-    scope: Annotated[list[str], typer.Option(help="What it may do; repeat for more.")] = [
-        "inventory:read",
-        "inventory:write",
-    ],
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="What it may do; repeat for more (default: read and write)."),
+    ] = None,
+    operator: Annotated[
+        bool, typer.Option("--operator", help="Of no tenant: for the steps of replays over HTTP.")
+    ] = False,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -63,12 +66,22 @@ def add_key(
     For example:
 
         backstock key add acme --name till-3 --scope inventory:write
+
+        backstock key add --operator --name ops-1
     """
+    from api.authentication import SCOPES
     from ops import access
 
-    made = access.add_key(_log_dsn(data), tenant, name=name, scopes=scope)
+    if operator and (tenant or scope):
+        raise access.AccessError("an operator's key is of no tenant: leave TENANT and --scope out")
+    if operator:
+        made = access.add_operator_key(_log_dsn(data), name=name)
+    elif tenant:
+        made = access.add_key(_log_dsn(data), tenant, name=name, scopes=scope or tuple(SCOPES))
+    else:
+        raise access.AccessError("say which tenant the key is for, or --operator")
     if as_json:
-        print_json({"tenant": tenant, "key_id": made.key_id, "api_key": made.api_key})
+        print_json({"tenant": made.tenant, "key_id": made.key_id, "api_key": made.api_key})
     else:
         Console().print(made.api_key, highlight=False)
 

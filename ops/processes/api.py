@@ -14,6 +14,7 @@ from api.operator_routes import PartCheck
 from eventlog.kafka.topics import refuse_silent
 from migrations.runner import refuse_unmigrated
 from ops.processes.lifecycle import calm_collector, log_to_stderr
+from ops.replay_mounting import replays_in
 from ops.stores import Stores
 
 # An open stream would otherwise keep a server from stopping for ever.
@@ -37,17 +38,18 @@ def run(stores: Stores, *, host: str, port: int) -> None:
         checks=checks_of(stores),
     )
     app = create_app(deps)
-    calm_collector()
-    uvicorn.run(
-        app,
-        host=host,
-        port=port,
-        access_log=False,
-        log_level="warning",
-        timeout_graceful_shutdown=GRACEFUL_SECONDS_MAX,
-        limit_concurrency=CONCURRENT_REQUESTS_MAX,
-        backlog=WAITING_CONNECTIONS_MAX,
-    )
+    with replays_in(app, deps.keys, stores):
+        calm_collector()
+        uvicorn.run(
+            app,
+            host=host,
+            port=port,
+            access_log=False,
+            log_level="warning",
+            timeout_graceful_shutdown=GRACEFUL_SECONDS_MAX,
+            limit_concurrency=CONCURRENT_REQUESTS_MAX,
+            backlog=WAITING_CONNECTIONS_MAX,
+        )
 
 
 def settings_of(stores: Stores) -> ApiSettings:

@@ -2,6 +2,7 @@ import re
 from pathlib import Path
 
 import api
+import ops
 from api.problems import PROBLEMS, Problem, problem_members, problem_response
 from commands import refusals as command_refusals
 from domain.refusals import REFUSALS, Refusal
@@ -19,6 +20,7 @@ def test_every_refusal_has_its_status_and_title() -> None:
 
 def test_every_problem_of_the_table_is_raised_somewhere() -> None:
     paths = [path for path in Path(api.__path__[0]).rglob("*.py") if path.name != "client.py"]
+    paths += Path(ops.__path__[0]).glob("replay_*.py")
     rows = re.compile(r'^    "\w+": Kind\(.*$', re.MULTILINE)
     sources = [rows.sub("", path.read_text(encoding="utf-8")) for path in paths]
     named = set(re.findall(r'"([a-z_]+)"', "".join(sources)))
