@@ -73,6 +73,9 @@ def key(
 
     What is given together must all be true of an event; the streams of such events are replayed.
     Every cell that changes is told, old and new, with digests that prove that no other key did.
+    All keys of a shard (so of a ledger) change at once, up to 20,000; in ClickHouse all movements
+    do, and the items and the locations of a shard. Stores follow one another. Refused while a
+    replay of the read model is open, and when its code is not that which built the version.
     With --parked, streams whose handler is mended are replayed through their own projection, in
     every version that is fed. Exits with 1 when a stream could not be replayed; it is as it was.
 

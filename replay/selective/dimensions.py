@@ -29,6 +29,7 @@ from projections.movements.inserts import clickhouse_outages, insert_block
 from projections.movements.schema import Table, row_counts, tables
 from projections.postgres import Checkpoints
 from replay.selective.history import History
+from replay.selective.live import check_standing
 from replay.selective.outcome import KeysBusyError, Others, OthersChangedError, Outcome
 from replay.selective.row_sums import in_hex, sums
 from replay.selective.selection import StreamKey
@@ -136,6 +137,8 @@ class DimensionKeys:
                     if state.epoch != self._epoch:
                         what = f"{self._model.name} v{self._model.version}, shard {shard},"
                         raise EpochMismatchError(what, state.epoch, self._epoch)
+                    if not dry_run:
+                        check_standing(connection, self._model)
                     if state.claimed_to is None:
                         events += history.up_to(state.position, handles)
                         expected = dimension.expected(events)

@@ -17,7 +17,6 @@ from clickhouse_connect.driver.client import Client
 from domain.streams import kind_of, sku_and_location, stock_stream
 from eventlog.crash_points import crash_point
 from eventlog.log import LogReader
-from eventlog.outages import postgres_outages
 from eventlog.postgres.connections import Pool, borrowed
 from eventlog.projection import EpochMismatchError
 from projections.catalogue import ReadModel
@@ -36,7 +35,8 @@ from projections.movements.inserts import clickhouse_outages, insert_block
 from projections.movements.schema import MOVEMENTS, corrections, corrections_table, prepare
 from projections.stock_facts import STOCK_TYPES
 from replay.selective.dimensions import DimensionKeys
-from replay.selective.history import History
+from replay.selective.history import History, chunks, of_shards
+from replay.selective.live import held
 from replay.selective.outcome import Others, OthersChangedError, Outcome
 from replay.selective.row_sums import in_hex, sums
 from replay.selective.selection import SelectionError, StreamKey
@@ -87,17 +87,19 @@ class LedgerStanding:
 
 @dataclass(slots=True)
 class Correction:
-    """What one run writes: its number, its chunks so far, the ledgers it changes."""
+    """What one run writes: its number, its blocks so far, the ledgers it changes, their shards."""
 
     number: int = 0
     blocks: int = 0
     ledgers: dict[str, LedgerStanding] = field(default_factory=dict)
+    shards: set[int] = field(default_factory=set)
 
 
 class ClickHouseKeys:
     """The keys of one version in ClickHouse."""
 
     technique = TECHNIQUE
+    atomic = "movements of all selected keys at once; items, then locations, of a shard at once"
 
     def __init__(
         self, client: Client, pool: Pool, reader: LogReader, model: ReadModel, *, epoch: int
@@ -116,6 +118,13 @@ class ClickHouseKeys:
     def concerned(streams: Sequence[StreamKey]) -> list[StreamKey]:
         """Those of the streams that have rows here."""
         return [key for key in streams if kind_of(key.stream) in {"stock", "item", "location"}]
+
+    @staticmethod
+    def units(streams: Sequence[StreamKey]) -> Iterator[list[StreamKey]]:
+        """Rows of movements in chunks, as they are shown together in the end."""
+        stocks = [key for key in streams if kind_of(key.stream) == "stock"]
+        yield from of_shards([key for key in streams if kind_of(key.stream) != "stock"])
+        yield from chunks(stocks)
 
     def strays(self, ledger: str, sku: str, shard: int) -> set[str]:
         """The stock streams that rows of a SKU stand for, events or none."""
@@ -145,7 +154,7 @@ class ClickHouseKeys:
             if not others.equal:
                 raise OthersChangedError(self._model.name, f"ledger {ledger}, {others}")
         crash_point("selective.movements.before_shown")
-        with postgres_outages(), self._pool.connection() as connection:
+        with held(self._pool, self._model, correction.shards, dry_run=False) as connection:
             show(connection, self._model.version, correction.number, sorted(correction.ledgers))
         crash_point("selective.movements.after_shown")
 
@@ -180,7 +189,7 @@ class ClickHouseKeys:
             changed = self._changes(ledger, rows, found, outcome)
             if changed and not dry_run:
                 wrong += [(*row, self._begun(), gone) for row, gone in changed]
-                self._enter(ledger, standing)
+                self._enter(shard, ledger, standing)
         if wrong:
             self._insert(wrong)
         outcome.keys += len(streams)
@@ -240,13 +249,14 @@ class ClickHouseKeys:
                 self._correction.number = next_number(connection)
         return self._correction.number
 
-    def _enter(self, ledger: str, standing: LedgerStanding) -> None:
+    def _enter(self, shard: int, ledger: str, standing: LedgerStanding) -> None:
         if len(standing.shown) >= CORRECTIONS_MAX:
             raise SelectionError(
                 f"ledger {ledger} has {CORRECTIONS_MAX} corrections in ClickHouse already: build"
                 " movements anew by `backstock replay plan movements`; nothing was changed there"
             )
         self._correction.ledgers.setdefault(ledger, standing)
+        self._correction.shards.add(shard)
 
     def _insert(self, rows: Sequence[tuple[object, ...]]) -> None:
         correction = self._correction

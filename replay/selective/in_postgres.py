@@ -1,7 +1,7 @@
 """Rows of `stock_levels` and `orders`: folded beside the projector, replaced under its checkpoint.
 
-A chunk is one transaction. It locks the shard's checkpoint, folds what came since, drops the rows
-of the streams and writes them as the projection itself does. Readers see the old rows or the new.
+All streams of a shard are one transaction. It locks the shard's checkpoint, folds what came since,
+drops their rows and writes them as the projection itself does. Readers see the old rows or the new.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from eventlog.postgres.connections import Pool
 from eventlog.projection import EpochMismatchError
 from projections.arrays import text_array
 from projections.catalogue import ReadModel
-from projections.postgres import BOUNDED
-from replay.selective.history import History
-from replay.selective.outcome import Cells, KeysBusyError, Others, OthersChangedError, Outcome
+from replay.selective.history import History, of_shards
+from replay.selective.live import held
+from replay.selective.outcome import Cells, Others, OthersChangedError, Outcome
 from replay.selective.row_folds import Fold, KeyTable
 from replay.selective.selection import StreamKey
 
@@ -71,6 +71,8 @@ class PostgresKeys:
     """The keys of one version in PostgreSQL."""
 
     technique = TECHNIQUE
+    atomic = "all selected keys of a shard, in one transaction"
+    units = staticmethod(of_shards)
 
     def __init__(
         self,
@@ -99,7 +101,7 @@ class PostgresKeys:
         *,
         dry_run: bool,  # noqa: ARG002
     ) -> AbstractContextManager[None]:
-        """Nothing: each chunk is shown by its own commit."""
+        """Nothing: each unit is shown by its own commit."""
         return nullcontext()
 
     def strays(self, ledger: str, sku: str, shard: int) -> set[str]:  # noqa: ARG002 - as any
@@ -117,21 +119,20 @@ class PostgresKeys:
         """Fold streams of one shard anew and replace their rows, all or nothing.
 
         Raises `PoisonEventError`, `ParkedMeanwhileError`, `KeysBusyError`, `OthersChangedError`,
-        `EpochMismatchError`, `StoreUnavailableError`: nothing was changed then.
+        `NotActiveError`, `ReplayOpenError`, `EpochMismatchError`, `StoreUnavailableError`: nothing
+        was changed then.
         """
         history, fold = History(self._reader, streams), self._make_fold()
-        try:
+        # Before anybody waits: the streams, then most of what came while they were read.
+        for _ in range(2):
             with postgres_outages(), self._pool.connection() as connection:
-                # Most of it before anybody waits.
-                fold.take(history.up_to(self._position(connection, shard), fold.handles))
-                with connection.transaction():
-                    replaced = self._replace(connection, shard, streams, fold, history)
-                    crash_point("selective.postgres.before_commit")
-                    if dry_run:
-                        raise psycopg.Rollback
-        except _LockedError as error:
-            why = "another transaction keeps its checkpoint locked"
-            raise KeysBusyError(self._model.name, shard, why) from error
+                position = self._position(connection, shard)
+            fold.take(history.up_to(position, fold.handles))
+        with held(self._pool, self._model, [shard], dry_run=dry_run) as connection:
+            replaced = self._replace(connection, shard, streams, fold, history)
+            crash_point("selective.postgres.before_commit")
+            if dry_run:
+                raise psycopg.Rollback
         outcome.keys += len(streams)
         outcome.events += history.events
         replaced.tell(outcome)
@@ -144,12 +145,8 @@ class PostgresKeys:
         fold: Fold,
         history: History,
     ) -> _Replaced:
-        connection.execute(BOUNDED)
-        try:
-            position = self._position(connection, shard, lock=True)
-        except psycopg.errors.LockNotAvailable as error:
-            raise _LockedError from error
         started = time.monotonic()
+        position = self._position(connection, shard)
         wanted = {(key.ledger, key.stream) for key in streams}
         if wanted & parked_streams(connection, self._model.name, self._model.version):
             raise ParkedMeanwhileError
@@ -167,10 +164,9 @@ class PostgresKeys:
         milliseconds = (time.monotonic() - started) * 1_000
         return _Replaced(keys, before, after, others, milliseconds)
 
-    def _position(self, connection: Connection[TupleRow], shard: int, *, lock: bool = False) -> int:
+    def _position(self, connection: Connection[TupleRow], shard: int) -> int:
         model = self._model
-        statement = f"{STANDING} FOR UPDATE" if lock else STANDING
-        row = connection.execute(statement, (model.name, model.version, shard)).fetchone()
+        row = connection.execute(STANDING, (model.name, model.version, shard)).fetchone()
         epoch, position = row or (self._epoch, 0)
         if epoch != self._epoch:
             what = f"{model.name} v{model.version}, shard {shard},"
@@ -200,10 +196,6 @@ class _Replaced:
                 outcome.compare(key[0], table.stream_of(key[1:]), before.get(key), after.get(key))
         outcome.others.append(self.others)
         outcome.locked_ms = max(outcome.locked_ms, self.locked_ms)
-
-
-class _LockedError(Exception):
-    """The checkpoint's row was not to be had in time."""
 
 
 def _look(

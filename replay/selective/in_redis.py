@@ -1,7 +1,7 @@
-"""Hashes of `availability`: folded beside the projector, replaced by one script call a chunk.
+"""Hashes of `availability`: folded beside the projector, replaced by one script call a shard.
 
-The call does nothing unless the shard's checkpoint still is the position that was folded to; what
-came since is folded then, and it is tried again.
+The call is made while the mirror's row is held, as the projector's own are, and does nothing unless
+the shard's checkpoint still is the position that was folded to; it is tried again then.
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ from projections.catalogue import ReadModel
 from projections.editions import edition
 from projections.item_facts import ITEM_STORED
 from projections.stock_facts import STOCK_TYPES, UNITS_MAX
-from replay.selective.history import History
+from replay.selective.history import History, of_shards
 from replay.selective.in_postgres import ParkedMeanwhileError, parked_streams
+from replay.selective.live import held
 from replay.selective.outcome import KeysBusyError, OthersChangedError, Outcome
 from replay.selective.redis_digests import TECHNIQUE, HashDigests
 from replay.selective.selection import StreamKey
 
 HANDLES: Final = STOCK_TYPES | ITEM_STORED
 SETTINGS: Final = (SAFETY_STOCK, BACKORDER_LIMIT, STATUS)
-ATTEMPTS_MAX: Final = 200
+ATTEMPTS_MAX: Final = 10
 PAGE: Final = 2_000
 Fields = dict[str, str]
 Sku = tuple[str, str]
@@ -78,6 +79,8 @@ class RedisKeys:
     """The keys of one version in Redis."""
 
     technique = TECHNIQUE
+    atomic = "all selected keys of a shard, in one script call"
+    units = staticmethod(of_shards)
 
     def __init__(
         self,
@@ -141,27 +144,31 @@ class RedisKeys:
     ) -> None:
         """Fold streams of one shard anew and replace their fields, all or nothing.
 
-        Raises `PoisonEventError`, `ParkedMeanwhileError`, `KeysBusyError`, OverflowError and
-        `StoreUnavailableError` (also when the read model is empty or being rebuilt): nothing was
-        changed then, unless the connection broke.
+        Raises `PoisonEventError`, `ParkedMeanwhileError`, `KeysBusyError`, OverflowError,
+        `NotActiveError`, `ReplayOpenError` and `StoreUnavailableError` (also when the read model is
+        empty or being rebuilt): nothing was changed then, unless the connection broke.
         """
         history, fold = History(self._reader, streams), HashesFold(self._rules)
         wanted = _fields_of(streams)
         for _ in range(ATTEMPTS_MAX):
-            position = self._position(shard)
-            fold.take(history.up_to(position, HANDLES))
-            if self._parked() & {(key.ledger, key.stream) for key in streams}:
-                raise ParkedMeanwhileError
-            before = self._read(shard, wanted)
-            after = {
-                sku: {name: fold.field_of(sku, name) for name in names}
-                for sku, names in wanted.items()
-            }
-            changes = {sku: after[sku] for sku in wanted if before[sku] != after[sku]}
-            crash_point("selective.availability.before_call")
-            if self._write(shard, position, {} if dry_run else changes):
-                crash_point("selective.availability.after_call")
-                break
+            # Most of it before anybody waits.
+            fold.take(history.up_to(self._position(shard), HANDLES))
+            with held(self._pool, self._model, [shard], dry_run=dry_run) as connection:
+                position = self._position(shard)
+                fold.take(history.up_to(position, HANDLES))
+                parked = parked_streams(connection, self._model.name, self._model.version)
+                if parked & {(key.ledger, key.stream) for key in streams}:
+                    raise ParkedMeanwhileError
+                before = self._read(shard, wanted)
+                after = {
+                    sku: {name: fold.field_of(sku, name) for name in names}
+                    for sku, names in wanted.items()
+                }
+                changes = {sku: after[sku] for sku in wanted if before[sku] != after[sku]}
+                crash_point("selective.availability.before_call")
+                if self._write(shard, position, {} if dry_run else changes):
+                    crash_point("selective.availability.after_call")
+                    break
         else:
             why = f"its checkpoint moved on {ATTEMPTS_MAX} times while it was folded"
             raise KeysBusyError(self._model.name, shard, why)

@@ -4,15 +4,22 @@ the code that folds it here is the code that built it.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 from uuid import UUID
 
+import psycopg
 from psycopg import Connection
+from psycopg.rows import TupleRow
 
+from eventlog.outages import postgres_outages
+from eventlog.postgres.connections import Pool
 from projections.catalogue import ReadModel
 from projections.editions import UnknownEditionError, edition
 from projections.fingerprints import changed, fingerprints
+from projections.postgres import BOUNDED
+from replay.selective.outcome import KeysBusyError
 from replay.selective.selection import SelectiveError
 
 FINGERPRINTS: Final = "SELECT fingerprints FROM projections WHERE projection = %s AND version = %s"
@@ -22,6 +29,11 @@ SELECT p.state, t.replay_id, r.state
   LEFT JOIN replay_targets AS t ON t.projection = p.projection AND t.is_open
   LEFT JOIN replays AS r ON r.replay_id = t.replay_id
  WHERE p.projection = %s AND p.version = %s
+"""
+
+HOLD: Final = """
+SELECT FROM projection_checkpoints WHERE projection = %s AND version = %s AND shard = ANY (%s)
+ ORDER BY shard FOR UPDATE
 """
 
 
@@ -76,9 +88,7 @@ def check_code(connection: Connection[Any], model: ReadModel) -> None:
 
 
 def check_standing(connection: Connection[Any], model: ReadModel) -> None:
-    """Ask again where a cut-over has to wait for the caller. Raises `NotActiveError`,
-    `ReplayOpenError`.
-    """
+    """Raises `NotActiveError`, `ReplayOpenError`."""
     state, replay_id, replay_state = connection.execute(
         STANDING, (model.name, model.version)
     ).fetchall()[0]
@@ -86,6 +96,27 @@ def check_standing(connection: Connection[Any], model: ReadModel) -> None:
         raise NotActiveError(model.name, model.version, state)
     if replay_id is not None:
         raise ReplayOpenError(model.name, replay_id, replay_state)
+
+
+@contextmanager
+def held(
+    pool: Pool, model: ReadModel, shards: Collection[int], *, dry_run: bool
+) -> Iterator[Connection[TupleRow]]:
+    """A transaction in which projectors of these shards wait, and a cut-over of the projection.
+
+    Raises `KeysBusyError`, and but for a dry run `NotActiveError`, `ReplayOpenError`;
+    `StoreUnavailableError` for an outage in it.
+    """
+    with postgres_outages(), pool.connection() as connection, connection.transaction():
+        connection.execute(BOUNDED)
+        try:
+            connection.execute(HOLD, (model.name, model.version, sorted(shards)))
+        except psycopg.errors.LockNotAvailable as error:
+            why = "another transaction keeps its checkpoint locked"
+            raise KeysBusyError(model.name, min(shards), why) from error
+        if not dry_run:
+            check_standing(connection, model)
+        yield connection
 
 
 def other_code(connection: Connection[Any], model: ReadModel) -> str | None:

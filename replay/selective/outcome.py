@@ -72,13 +72,18 @@ class Others:
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
-    """One read model. `moved_on`: keys that live events changed meanwhile, left out of the sums."""
+    """One read model. `atomic`: what readers see change at once; `writes`: how many times.
+
+    `moved_on`, of its digests: keys that live events changed meanwhile, left out of the sums.
+    """
 
     projection: str
     version: int
     edition: str
     store: str
     technique: str
+    atomic: str
+    writes: int = 0
     keys: int = 0
     events: int = 0
     changed_keys: int = 0
@@ -120,6 +125,8 @@ class Outcome:
             "version": self.version,
             "edition": self.edition,
             "store": self.store,
+            "atomic": self.atomic,
+            "writes": self.writes,
             "keys": self.keys,
             "events": self.events,
             "changed_keys": self.changed_keys,

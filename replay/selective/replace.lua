@@ -20,11 +20,12 @@ for i = 3, #KEYS do
 end
 for i, change in ipairs(changes) do
   local key = KEYS[2 + i]
-  if #change[1] > 0 then
-    redis.call('HSET', key, unpack(change[1]))
+  -- No call takes more arguments than fit on the stack.
+  for first = 1, #change[1], 1000 do
+    redis.call('HSET', key, unpack(change[1], first, math.min(first + 999, #change[1])))
   end
-  if #change[2] > 0 then
-    redis.call('HDEL', key, unpack(change[2]))
+  for first = 1, #change[2], 1000 do
+    redis.call('HDEL', key, unpack(change[2], first, math.min(first + 999, #change[2])))
   end
   if redis.call('EXISTS', key) == 1 then
     redis.call('SADD', KEYS[2], key)

@@ -1,12 +1,13 @@
 """Selective replay: keys of the active read models, folded anew and put right in every store.
 
-Each store is corrected on its own. What dies in between is done by running it again: that changes
-what is still wrong, and nothing else.
+Each store is corrected on its own, all selected keys of a shard at once: a ledger is of one shard,
+so that no answer about one is half corrected. What dies in between is done by running it again:
+that changes what is still wrong, and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -20,10 +21,10 @@ from eventlog.log import LogReader
 from eventlog.postgres.connections import Pool, borrowed
 from eventlog.projection import PoisonEventError
 from projections.catalogue import STORES, ReadModel, active
-from replay.selective.history import chunks
 from replay.selective.in_clickhouse import ClickHouseKeys
 from replay.selective.in_postgres import ParkedMeanwhileError, PostgresKeys, parked_streams
 from replay.selective.in_redis import RedisKeys
+from replay.selective.live import check_code, check_standing
 from replay.selective.outcome import Outcome
 from replay.selective.row_folds import OrdersFold, StockLevelsFold
 from replay.selective.selection import Observe, Selection, SelectionError, StreamKey, selected
@@ -71,6 +72,10 @@ class Keys(Protocol):
     """The keys of one read model in its store."""
 
     technique: str
+    atomic: str
+
+    def units(self, streams: Sequence[StreamKey]) -> Iterator[list[StreamKey]]:
+        """What is replaced by one call each, all of it of one shard."""
 
     def concerned(self, streams: Sequence[StreamKey]) -> list[StreamKey]:
         """Those of the streams that fold into keys here."""
@@ -81,12 +86,12 @@ class Keys(Protocol):
     def whole(
         self, streams: Sequence[StreamKey], outcome: Outcome, *, dry_run: bool
     ) -> AbstractContextManager[None]:
-        """Around all chunks: what has to be known before them, and proven or shown after them."""
+        """Around all units: what has to be known before them, and proven or shown after them."""
 
     def replace(
         self, shard: int, streams: Sequence[StreamKey], outcome: Outcome, *, dry_run: bool
     ) -> None:
-        """Put one chunk right, or raise and change nothing of it."""
+        """Put one unit right, or raise and change nothing of it."""
 
 
 def replay_keys(
@@ -99,19 +104,30 @@ def replay_keys(
 ) -> SelectiveReplay:
     """Correct the selected keys in these active read models (none named: in all).
 
-    A stream that is parked, or that cannot be folded, is let be and named in its outcome. Raises
-    `SelectionError`, `TooManyStreamsError`, `KeysBusyError`, `OthersChangedError`,
-    `UnknownEditionError`, `EpochMismatchError`, `LogUnavailableError`, `StoreUnavailableError`.
+    A stream that is parked, or that cannot be folded, is let be and named in its outcome. Refused
+    while a replay of one of them is open, and when its code here is not that which built it.
+
+    Raises `SelectionError`, `TooManyStreamsError`, `OtherCodeError`, `ReplayOpenError`,
+    `NotActiveError`, `KeysBusyError`, `OthersChangedError`, `UnknownEditionError`,
+    `EpochMismatchError`, `LogUnavailableError`, `StoreUnavailableError`.
     """
     if unknown := {*projections} - STORES.keys():
         raise SelectionError(f"no projection {min(unknown)!r}; there are {', '.join(STORES)}")
     with borrowed(around.pool) as connection:
+        found = active(connection)
+        models = [
+            found[name]
+            for name in STORES
+            if name in found and (name in projections or not projections)
+        ]
+        for model in models:
+            check_code(connection, model)
+            if not dry_run:
+                check_standing(connection, model)
         streams = selected(connection, selection, observe)
-        models = active(connection)
     outcomes = [
-        _correct(around, models[name], selection, streams, dry_run=dry_run, observe=observe)
-        for name in STORES
-        if name in models and (name in projections or not projections)
+        _correct(around, model, selection, streams, dry_run=dry_run, observe=observe)
+        for model in models
     ]
     events = sum(key.events for key in streams)
     if not events and not any(each.changed_keys for each in outcomes):
@@ -137,13 +153,14 @@ def _correct(
         edition=model.edition,
         store=model.store,
         technique=keys.technique,
+        atomic=keys.atomic,
     )
     concerned = keys.concerned(_with_strays(keys, selection, streams))
     done = 0
     with keys.whole(concerned, outcome, dry_run=dry_run):
-        for chunk in chunks(concerned):
-            _replace(around.pool, keys, chunk, outcome, dry_run=dry_run)
-            done += len(chunk)
+        for unit in keys.units(concerned):
+            _replace(around.pool, keys, unit, outcome, dry_run=dry_run)
+            done += len(unit)
             observe(model.name, done, len(concerned))
     return outcome
 
@@ -181,10 +198,10 @@ def _with_strays(keys: Keys, selection: Selection, streams: Sequence[StreamKey])
 
 
 def _replace(
-    pool: Pool, keys: Keys, chunk: Sequence[StreamKey], outcome: Outcome, *, dry_run: bool
+    pool: Pool, keys: Keys, unit: Sequence[StreamKey], outcome: Outcome, *, dry_run: bool
 ) -> None:
-    """A chunk without what is parked or cannot be folded."""
-    left = list(chunk)
+    """A unit without what is parked or cannot be folded."""
+    left = list(unit)
     for _ in range(ATTEMPTS_MAX):
         with borrowed(pool) as connection:
             parked = parked_streams(connection, outcome.projection, outcome.version)
@@ -202,9 +219,10 @@ def _replace(
             outcome.refused[refused] = str(poison)
             left.remove(refused)
         else:
+            outcome.writes += not dry_run
             return
     reason = next(iter(outcome.refused.values()), "others are parked all the time")
     raise SelectionError(
-        f"{outcome.projection}: {ATTEMPTS_MAX} streams of one chunk cannot be folded: {reason};"
+        f"{outcome.projection}: {ATTEMPTS_MAX} streams of one shard cannot be folded: {reason};"
         " nothing of it was changed"
     )

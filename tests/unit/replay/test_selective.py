@@ -16,7 +16,9 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def outcome() -> Outcome:
-    return Outcome(projection="orders", version=1, edition="1", store="postgres", technique="sum")
+    return Outcome(
+        projection="orders", version=1, edition="1", store="postgres", technique="sum", atomic="all"
+    )
 
 
 @pytest.mark.parametrize(
