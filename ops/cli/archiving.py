@@ -146,8 +146,9 @@ def restore(
 
     On a data directory, PostgreSQL is started for it; a stack that runs there is stopped meanwhile.
     A database of your own must be migrated, empty and used by no role. Start the stack
-    afterwards: it fills Kafka and folds the read models. To go on signing heads with the same key,
-    put `keys/` of the old data directory into the new one first.
+    afterwards: it fills Kafka and folds the read models, each as version 1 with the editions of
+    this release; replays and kept versions are not archived. To go on signing heads with the same
+    key, put `keys/` of the old data directory into the new one first.
 
     For example:
 
@@ -171,6 +172,7 @@ def restore(
 
 def _notes(done: Restored) -> Iterator[str]:
     yield _said_of_signature(done.signed_by, done.unproven)
+    yield "read models begin at version 1, with this release's editions; replays are planned anew"
     if done.heads_left_out:
         yield f"{done.heads_left_out} heads signed by another key stay in the archive"
 
