@@ -76,6 +76,7 @@ def key(
     All keys of a shard (so of a ledger) change at once, up to 20,000; in ClickHouse all movements
     do, and the items and the locations of a shard. Stores follow one another. Refused while a
     replay of the read model is open, and when its code is not that which built the version.
+    Nothing of it is written into the ledger: keep what --json says where a record is wanted.
     With --parked, streams whose handler is mended are replayed through their own projection, in
     every version that is fed. Exits with 1 when a stream could not be replayed; it is as it was.
 
