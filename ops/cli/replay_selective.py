@@ -82,9 +82,7 @@ def key(
 
     For example:
 
-        backstock replay key --sku MUG --location hub --dry-run
-
-        backstock replay key --type stock.returned.v1 --from 2026-03-01T00:00:00Z --json
+        backstock replay key --sku MUG --from 2026-03-01T00:00:00Z --dry-run
 
         backstock replay key --parked --projection orders
     """
