@@ -13,8 +13,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from eventlog.postgres.connections import borrowed
 from ops.main import app
