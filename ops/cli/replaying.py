@@ -51,7 +51,9 @@ def register(group: typer.Typer) -> None:
 def plan(
     projections: Projections = None,
     *,
-    edition: Annotated[str, typer.Option(help="The code that folds the new version.")] = "",
+    edition: Annotated[
+        str, typer.Option(help="What stock events mean to the new version; other folds have one.")
+    ] = "",
     type_name: Types = None,
     tenant: Annotated[list[str] | None, typer.Option(help="Of this tenant. Repeatable.")] = None,
     sku: Annotated[list[str] | None, typer.Option(help="Of this SKU. Repeatable.")] = None,

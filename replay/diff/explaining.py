@@ -15,6 +15,8 @@ from eventlog.log import RecordedEvent
 from eventlog.postgres.connections import Pool, borrowed
 from eventlog.postgres.rows import SELECT_EVENTS, recorded_event
 from eventlog.projection import PoisonEventError
+from projections.catalogue import ReadModel
+from projections.fingerprints import changed, fingerprints
 from replay.diff.cells import MISSING, NO_EVENT, ROW, THERE, Apart, Cause, Cells, Finding, Pair
 from replay.diff.evidence import Evidence, Weigher, changed_types, explains
 from replay.diff.expectations import Expectation
@@ -28,6 +30,7 @@ EVENTS_PER_FETCH: Final = 5_000
 JUDGED_KEYS_MAX: Final = 500
 READ_SECONDS_MAX: Final = 600
 
+BUILT: Final = "SELECT fingerprints FROM projections WHERE projection = %s AND version = %s"
 OF_STREAMS: Final = f"""
 SELECT n, found.* FROM unnest(%(ns)s::int[], %(ledgers)s::text[], %(streams)s::text[],
                               %(positions)s::bigint[]) AS wanted (n, l, s, p)
@@ -57,6 +60,15 @@ class Explainer:
         self._expectations = expectations
         self._code = f"edition {sides.older.edition} → {sides.newer.edition}"
         self._judged = 0
+        self._foreign = [self._is_foreign(model) for model in sides.both]
+
+    def _is_foreign(self, model: ReadModel) -> bool:
+        """Whether other code than this release's was folding it: what that makes of an event can
+        not be told here.
+        """
+        with borrowed(self._pool) as connection:
+            ((built,),) = connection.execute(BUILT, (model.name, model.version)).fetchall()
+        return bool(changed(built, fingerprints(model.name, self._sides.edition(model))))
 
     def explain(self, pairs: Sequence[Pair], parked: Parked) -> Iterator[Finding]:
         """Each differing cell of `pairs`, all of one place, at most BATCH_KEYS of them."""
@@ -159,6 +171,8 @@ class Explainer:
 
     def _drifted(self, number: int) -> str:
         which, model = ("older", "newer")[number], self._sides.both[number]
+        if self._foreign[number]:
+            return f"the {which} version (v{model.version}) was folded by code of another release"
         return f"the {which} version (v{model.version}) had drifted from the log"
 
     def _fold_apart(self, apart: Apart, parked: Parked) -> Sequence[Cells | None] | str:

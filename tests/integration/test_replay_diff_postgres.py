@@ -145,6 +145,23 @@ def test_orders_are_compared_field_by_field(postgres_database: Database, field: 
         assert causes(orders.found()) == {(NO_EVENT, field, code): 1}
 
 
+def test_a_version_that_other_code_folds_has_not_drifted_and_differs_by_surprise(
+    postgres_database: Database,
+) -> None:
+    with postgres_pairing(postgres_database.log, "orders", "1") as orders:
+        orders.log.append_dated(orders.log.ledger("main"), year(5, 400))
+        orders.feed()
+        row = "placed_position = (SELECT min(placed_position) FROM orders_v1)"
+        assert orders.execute(f"UPDATE orders_v1 SET units = units + 1 WHERE {row}") == 1
+        other = """UPDATE projections SET fingerprints = fingerprints || '{"order.placed.v1": "x"}'
+                    WHERE projection = 'orders' AND version = 1"""
+        assert orders.execute(other) == 1
+        found = orders.found()
+        code = "the older version (v1) was folded by code of another release"
+        assert causes(found) == {(NO_EVENT, "units", code): 1}
+        assert found["surprises"] == 1
+
+
 def test_a_stream_that_one_version_keeps_back_is_named(levels: Pairing) -> None:
     log = levels.log
     log.append_dated(log.ledger("main"), year(5, 200))
