@@ -6,9 +6,11 @@ The key is made once and stays in the data directory, readable by its owner only
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -131,16 +133,9 @@ def _public_pem(public: Ed25519PublicKey) -> bytes:
 
 def _write_once(path: Path, content: bytes) -> None:
     """Write a file whole, readable by its owner only; whoever was first has written it."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.unlink(missing_ok=True)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        path.hardlink_to(beside)
-    except FileExistsError:
-        pass
-    finally:
-        beside.unlink()
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.") as beside:
+        beside.write(content)
+        beside.flush()
+        os.fsync(beside.fileno())
+        with suppress(FileExistsError):
+            path.hardlink_to(beside.name)
