@@ -153,8 +153,8 @@ class ReplayOperations:
     def _renew(self, replay_id: UUID, owner: str) -> None:
         try:
             with self._around.pool.connection() as connection:
-                records.lease(connection, replay_id, owner)
-        except (ReplayBusyError, psycopg.OperationalError, PoolTimeout) as error:
+                records.renew(connection, replay_id, owner)
+        except (psycopg.OperationalError, PoolTimeout) as error:
             log.info("replay lease not renewed", replay_id=str(replay_id), reason=str(error))
 
     def _ended(self, step: StepName, replay_id: UUID, owner: str, code: int) -> None:

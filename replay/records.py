@@ -50,6 +50,11 @@ UPDATE replays SET owner = %(owner)s,
  WHERE replay_id = %(replay_id)s
    AND (owner IS NULL OR owner = %(owner)s OR owner_until < clock_timestamp())
 """
+# Not what was let go: its owner's step has ended.
+RENEW = """
+UPDATE replays SET owner_until = clock_timestamp() + %(seconds)s * interval '1 second'
+ WHERE replay_id = %(replay_id)s AND owner = %(owner)s
+"""
 RELEASE = """
 UPDATE replays SET owner = NULL, owner_until = NULL WHERE replay_id = %s AND owner = %s
 """
@@ -162,6 +167,12 @@ def lease(connection: Connection[TupleRow], replay_id: UUID, owner: str) -> None
     values = {"replay_id": replay_id, "owner": owner, "seconds": LEASE_SECONDS}
     if connection.execute(LEASE, values).rowcount != 1:
         raise ReplayBusyError(replay_id)
+
+
+def renew(connection: Connection[TupleRow], replay_id: UUID, owner: str) -> None:
+    """Keep what `owner` still has, for LEASE_SECONDS more; nothing else is taken."""
+    values = {"replay_id": replay_id, "owner": owner, "seconds": LEASE_SECONDS}
+    connection.execute(RENEW, values)
 
 
 def release(connection: Connection[TupleRow], replay_id: UUID, owner: str) -> None:

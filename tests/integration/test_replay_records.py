@@ -127,7 +127,12 @@ def test_a_replay_has_one_worker_and_its_states_come_in_order(log: Journal) -> N
         with pytest.raises(ReplayBusyError):
             records.lease(connection, replay_id, "b")
         records.release(connection, replay_id, "a")
+        records.renew(connection, replay_id, "a")
         records.lease(connection, replay_id, "b")
+        connection.execute("UPDATE replays SET owner_until = clock_timestamp()")
+        records.renew(connection, replay_id, "b")
+        with pytest.raises(ReplayBusyError):
+            records.lease(connection, replay_id, "a")
         records.move(connection, replay_id, wanted=["planned"], to="building")
         with pytest.raises(ReplayStateError, match="is building"):
             records.move(connection, replay_id, wanted=["diffed"], to="promoted")

@@ -60,8 +60,9 @@ class Place:
     http: httpx2.Client
     url: str
 
-    def plan(self, **body: object) -> UUID:
-        answer = self.http.post(PREFIX, json={**WRONG, **body})
+    def plan(self, *projections: str) -> UUID:
+        names = projections or ("stock_levels",)
+        answer = self.http.post(PREFIX, json={**WRONG, "projections": names})
         assert answer.status_code == 201, answer.text
         return UUID(answer.json()["replay_id"])
 
@@ -166,7 +167,7 @@ def test_every_step_to_the_promotion_and_back_over_http(
     stores: World, postgres_database: Database
 ) -> None:
     with api_of(stores.around.stores, postgres_database) as place:
-        replay_id = place.plan()
+        replay_id = place.plan(*NAMES)
         assert place.shown(replay_id)["next"] == ["run", "cancel"]
         assert place.post(replay_id, "run", cores=1).status_code == 202
         again = place.post(replay_id, "run", cores=1)
@@ -352,7 +353,7 @@ def test_a_replay_that_somebody_works_on_is_busy(stores: World, place: Place) ->
 def test_a_process_that_dies_or_fails_shows_and_its_step_is_taken_again(
     stores: World, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replay_id = place.plan(projections=["stock_levels"])
+    replay_id = place.plan()
     failed = place.take(replay_id, "run", source="archive:nowhere")
     assert failed["state"] in {"planned", "failed"}
     assert "nowhere" in failed["error"]
