@@ -26,7 +26,7 @@ SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0),
   FROM {table} AS t
 """
 CLICKHOUSE: Final = """
-SELECT count(), sum(sipHash64(tuple(*))), sum(cityHash64(tuple(*))) FROM {table:Identifier} FINAL
+SELECT count(), sum(cityHash64(tuple(*))), sum(xxh3(tuple(*))) FROM {table:Identifier} FINAL
 """
 CLICKHOUSE_PLAIN: Final = CLICKHOUSE.replace(" FINAL", "")
 # Of a shard's own keys, how it got there: not what it says.

@@ -42,7 +42,7 @@ from replay.selective.row_sums import in_hex, sums
 from replay.selective.selection import SelectionError, StreamKey
 
 TECHNIQUE: Final = (
-    "additive multiset hash: sums of sipHash64 and cityHash64 over every other row of the ledger at"
+    "additive multiset hash: sums of cityHash64 and xxh3 over every other row of the ledger at"
     " its position, read without and with the correction"
 )
 STANDING: Final = """

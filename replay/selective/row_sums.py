@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 def sums(columns: Mapping[str, str]) -> str:
     """SELECT of the number of rows and two sums, each modulo 2**64. `columns`: name -> type."""
     hashed = ", ".join(map(_hashable, columns, columns.values()))
-    return f"SELECT count(), sum(sipHash64({hashed})), sum(cityHash64({hashed}))"
+    return f"SELECT count(), sum(cityHash64({hashed})), sum(xxh3({hashed}))"
 
 
 def in_hex(row: Sequence[int]) -> str:
