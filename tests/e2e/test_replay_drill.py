@@ -75,15 +75,9 @@ def test_the_drill_repairs_what_it_planted_while_reads_and_writes_go_on(
     assert open_replays(around) == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
-    "step",
-    [
-        "retire what was right",
-        pytest.param("run", marks=pytest.mark.long),
-        pytest.param("diff", marks=pytest.mark.long),
-        pytest.param("promote again", marks=pytest.mark.long),
-        pytest.param("retire", marks=pytest.mark.long),
-    ],
+    "step", ["retire what was right", "run", "diff", "promote again", "retire"]
 )
 def test_a_drill_that_stops_half_way_leaves_no_replay_and_no_mistake(
     stack: Stack, around: Replaying, step: str
