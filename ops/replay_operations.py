@@ -137,8 +137,9 @@ class ReplayOperations:
         """Whether the very same is done already; if not, its lease is taken for who will do it."""
         with borrowed(self._around.pool) as connection:
             for _ in range(LOOKS_MAX):
-                found = records.replay(connection, replay_id)
                 at_it = under_way(connection, [replay_id]).get(replay_id)
+                # Read after: of a step that has ended just now, this is what it led to.
+                found = records.replay(connection, replay_id)
                 if at_it is not None and (at_it.step, at_it.digest) == (step, digest):
                     return True
                 if at_it is not None and step != "cancel":

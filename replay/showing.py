@@ -12,7 +12,7 @@ from projections.catalogue import STORES, versions
 from replay.history import faults_of_history
 from replay.planning import UnknownProjectionError
 from replay.records import Replay, UnknownReplayError, replay, replays
-from replay.steps import next_steps, under_way
+from replay.steps import UnderWay, next_steps, under_way
 
 SETS_SHOWN: Final = 5
 HELD: Final = "SELECT FROM replays WHERE replay_id = %s AND owner_until > clock_timestamp()"
@@ -61,14 +61,15 @@ def is_worked_on(connection: Connection[Any], replay_id: UUID) -> bool:
 
 def shown(connection: Connection[Any], replay_id: UUID) -> dict[str, Any]:
     """Its plan, progress and what its steps found. Raises `UnknownReplayError`."""
-    return as_dict(connection, replay(connection, replay_id))
+    at_it = under_way(connection, [replay_id]).get(replay_id)
+    return as_dict(connection, replay(connection, replay_id), at_it)
 
 
-def as_dict(connection: Connection[Any], found: Replay) -> dict[str, Any]:
-    """The replay as one JSON object. `step`: what a living process does with it just now; `next`:
-    the steps that its state allows.
+def as_dict(connection: Connection[Any], found: Replay, at_it: UnderWay | None) -> dict[str, Any]:
+    """The replay as one JSON object. `next`: the steps that its state allows. `step`: what a living
+    process does with it; `at_it` was looked up before `found`, so that where it is None, what the
+    step has found is there.
     """
-    at_it = under_way(connection, [found.replay_id]).get(found.replay_id)
     return {
         "replay_id": str(found.replay_id),
         "state": found.state,
@@ -117,8 +118,10 @@ def in_brief(shown: Mapping[str, Any]) -> dict[str, Any]:
 
 def listed(connection: Connection[Any], limit: int) -> list[dict[str, Any]]:
     """The latest replays, the latest first: how far they are, without shards and plans."""
+    held = under_way(connection)
     return [
-        _entry(in_brief(as_dict(connection, each))) for each in replays(connection, limit=limit)
+        _entry(in_brief(as_dict(connection, each, held.get(each.replay_id))))
+        for each in replays(connection, limit=limit)
     ]
 
 

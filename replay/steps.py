@@ -45,7 +45,7 @@ MARK: Final = "#"
 DIGEST_CHARACTERS: Final = 8
 HELD: Final = """
 SELECT replay_id, owner FROM replays
- WHERE replay_id = ANY (%s) AND owner_until > clock_timestamp()
+ WHERE owner_until > clock_timestamp() AND (%(ids)s::uuid[] IS NULL OR replay_id = ANY (%(ids)s))
 """
 OPEN: Final = """
 SELECT projection, replay_id FROM replay_targets WHERE is_open AND projection = ANY (%s)
@@ -78,9 +78,12 @@ def digest_of(arguments: Sequence[str]) -> str:
     return sha256("\0".join(arguments).encode()).hexdigest()[:DIGEST_CHARACTERS]
 
 
-def under_way(connection: Connection[Any], replay_ids: Sequence[UUID]) -> dict[UUID, UnderWay]:
-    """Those of the replays that a living process works on."""
-    rows = connection.execute(HELD, (list(replay_ids),)).fetchall()
+def under_way(
+    connection: Connection[Any], replay_ids: Sequence[UUID] | None = None
+) -> dict[UUID, UnderWay]:
+    """Those of the replays (of all, unless named) that a living process works on."""
+    ids = None if replay_ids is None else list(replay_ids)
+    rows = connection.execute(HELD, {"ids": ids}).fetchall()
     return {replay_id: UnderWay.of(owner) for replay_id, owner in rows}
 
 

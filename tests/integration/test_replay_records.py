@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -18,8 +19,9 @@ from projections.versions import (
     drop_version,
     move_version,
 )
-from replay import records
+from replay import records, showing
 from replay.records import OverlappingReplayError, ReplayBusyError, ReplayStateError, Target
+from replay.steps import UnderWay, owner_of, under_way
 from tests.parts import Database
 from tests.projection_side import Journal, journal
 
@@ -139,3 +141,25 @@ def test_a_replay_has_one_worker_and_its_states_come_in_order(log: Journal) -> N
         records.note(connection, replay_id, progress={"events": 3}, error="none")
         found = records.replay(connection, replay_id)
         assert (found.state, found.progress, found.error) == ("building", {"events": 3}, "none")
+
+
+def test_a_replay_that_nobody_works_on_is_shown_with_what_its_last_step_did(
+    log: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replay_id = uuid4()
+    with log.pool.connection() as connection:
+        records.enter(connection, replay_id, {}, [])
+        records.lease(connection, replay_id, owner_of("run", "a"))
+
+        def then_it_ends(*values: Any) -> dict[UUID, UnderWay]:
+            found = under_way(*values)
+            records.move(connection, replay_id, wanted=["planned"], to="following")
+            records.release(connection, replay_id, owner_of("run", "a"))
+            return found
+
+        monkeypatch.setattr(showing, "under_way", then_it_ends)
+        found = showing.shown(connection, replay_id)
+        assert (found["state"], found["step"]["name"]) == ("following", "run")
+        monkeypatch.undo()
+        (listed,) = showing.listed(connection, 1)
+        assert (listed["state"], listed["step"]) == ("following", None)
