@@ -37,7 +37,7 @@ def _said(
     value: object, within: tuple[str, ...], seen: set[int], *, is_named: bool = True
 ) -> Iterator[str]:
     if isinstance(value, Constant):
-        yield repr(value)
+        yield ascii(value)
     elif isinstance(value, partial):
         for part in (value.func, *value.args, *value.keywords.values()):
             yield from _said(part, within, seen)
@@ -52,14 +52,14 @@ def _said(
     elif isinstance(value, Mapping):
         # Others hold rules and decoders: whoever looks one of them up is told which it was.
         if all(isinstance(part, Constant) for part in value.values()):
-            yield repr(sorted(value.items()))
+            yield ascii(sorted(value.items()))
     elif get_origin(value) is not None:
-        yield repr(value)
+        yield ascii(value)
     elif _is_sourced(value, within):
         if id(value) not in seen:
             seen.add(id(value))
             tree = _tree(value, is_named=is_named)
-            yield ast.dump(tree)
+            yield _dumped(tree)
             for name, reached in _reached(value, tree):
                 yield name
                 yield from _said(reached, within, seen)
@@ -109,6 +109,21 @@ def _tree(code: _Sourced, *, is_named: bool = True) -> ast.Module:
     if not is_named and isinstance(first, ast.FunctionDef):
         first.name = "_"
     return tree
+
+
+def _dumped(part: object) -> str:
+    """As `ast.dump`, but the same under every version of Python.
+
+    Each version adds fields that older code leaves empty, and empty ones may be shown or not;
+    which characters `repr` escapes goes by the version's Unicode tables.
+    """
+    if isinstance(part, ast.AST):
+        fields = [(name, getattr(part, name, None)) for name in part._fields]
+        said = [f"{name}={_dumped(value)}" for name, value in fields if value not in (None, [])]
+        return f"{type(part).__name__}({', '.join(said)})"
+    if isinstance(part, list):
+        return f"[{', '.join(map(_dumped, part))}]"
+    return ascii(part)
 
 
 def _name(value: Any) -> str:  # noqa: ANN401 - whatever a name means
