@@ -55,6 +55,7 @@ from replay.gate import NotPromotableError
 from replay.holding import LeaseLostError, ReplayCancelledError
 from replay.kafka_source import KafkaGapError
 from replay.planning import PlanError
+from replay.receipt_events import NotToldError
 from replay.records import (
     OverlappingReplayError,
     ReplayBusyError,
@@ -120,6 +121,7 @@ FAULTS: tuple[type[Exception], ...] = (
     VersionsApartError,
     CutoverError,
     NotPromotableError,
+    NotToldError,
     StillFedError,
     VersionStateError,
     psycopg.OperationalError,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,13 @@ from replay import cutover, records, retiring
 from replay.cutover import Cutover
 from replay.gate import Acceptance
 from replay.receipt import Receipt, faults_of, receipts_of
-from replay.receipt_events import append_notice, missing_from, notice_of, notices_of
+from replay.receipt_events import (
+    NotToldError,
+    append_notice,
+    missing_from,
+    notice_of,
+    notices_of,
+)
 from replay.records import Replay
 
 log = structlog.get_logger(__name__)
@@ -107,13 +113,16 @@ def retire(around: Replaying, replay_id: UUID) -> Sequence[ReadModel]:
 
 def tell_ledgers(around: Replaying, replay_id: UUID) -> Replay:
     """Append what the ledgers lack of the replay's switches: who switched last may have died before
-    it did so. Repeatable. Raises `UnknownReplayError`, and as an append does.
+    it did so. Repeatable. Raises `UnknownReplayError`, `NotToldError`, and as an append does.
     """
     found = _read(around, replay_id)
     appender = PostgresAppender(around.pool, clock=lambda: datetime.now(UTC))
     for notice in notices_of(found):
-        if missing_from(around.reader, notice):
-            append_notice(appender, around.reader, notice, shards=around.identity.shards)
+        if lacking := missing_from(around.reader, notice):
+            left = replace(notice, events={name: notice.events[name] for name in lacking})
+            append_notice(appender, around.reader, left, shards=around.identity.shards)
+            if still := missing_from(around.reader, left):
+                raise NotToldError(notice.replay_id, still)
     return found
 
 

@@ -43,6 +43,21 @@ from replay.records import Replay
 
 ACTOR: Final = "system_replay"
 ATTEMPTS_MAX: Final = 5
+# Outside of what a client's key may be made of (domain.values.KEY_PATTERN): no tenant can send a
+# command under the key of a notice, and so keep it out of its ledger.
+OUR_OWN: Final = "§"
+
+
+class NotToldError(Exception):
+    """`ledgers` do not hold the event of a switch although it was appended."""
+
+    def __init__(self, replay_id: str, ledgers: Sequence[str]) -> None:
+        super().__init__(
+            f"replay {replay_id}: {len(ledgers)} ledgers do not hold the event of its switch, the"
+            f" first is {ledgers[0]}: run the step again, and `backstock verify` if it stays so"
+        )
+        self.replay_id = replay_id
+        self.ledgers = tuple(ledgers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +70,7 @@ class Notice:
 
     @property
     def key(self) -> str:
-        return f"replay/{self.replay_id}/{self.generation}"
+        return f"{OUR_OWN}replay/{self.replay_id}/{self.generation}"
 
     @property
     def stream(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pytest
 
 from domain.events import ReplayPromoted, ReplayRolledBack
 from domain.streams import replay_stream
+from domain.values import KEY_PATTERN
 from eventlog.codec import decode
 from eventlog.heads import HeadKey
 from eventlog.log import RecordedEvent
@@ -146,6 +148,15 @@ def test_who_dies_before_the_ledgers_are_told_has_the_next_step_tell_them(stores
     promotion.retire(stores.around, replay_id)
     for ledger in LEDGERS:
         assert types(stores, ledger, replay_id)[2:] == ["promoted", "rolled_back"]
+
+
+def test_no_tenant_can_take_the_key_of_a_receipt(stores: World, key: HeadKey) -> None:
+    replay_id = ready(stores, "stock_levels")
+    promoted(stores, replay_id)
+    own = notice_of(receipt_of(stores, replay_id)).key
+    assert re.fullmatch(KEY_PATTERN, own) is None
+    promotion.tell_ledgers(stores.around, replay_id)
+    assert {types(stores, ledger, replay_id)[0] for ledger in LEDGERS} == {"promoted"}
 
 
 def test_without_the_key_of_the_store_nothing_is_promoted_and_none_is_made(stores: World) -> None:
