@@ -24,6 +24,8 @@ SELECT p.projection, p.version, p.state, p.edition, p.fingerprints,
  WHERE t.replay_id = %s ORDER BY p.projection
 """
 READY: Final = ("following", "kept")
+# What a difference must say of itself for its age to be known.
+TIMELY: Final = frozenset({"compared_at", "epoch", "at"})
 # What was compared longer ago says too little of what is read today.
 DIFFERENCE_HOURS_MAX: Final = 24
 SINCE: Final = """
@@ -100,6 +102,8 @@ def _of_its_age(connection: Connection[Any], replay: Replay) -> list[str]:
     """Why a difference says nothing of the versions as they are now."""
     if replay.diff is None:
         return []
+    if not replay.diff.keys() >= TIMELY:
+        return [f"other code has compared it, and did not say when and where: {AGAIN}"]
     row = connection.execute(SINCE, (replay.diff["compared_at"],)).fetchone()
     assert row is not None, "a migrated store has its identity"
     hours, epoch = row

@@ -128,7 +128,7 @@ def receipts_of(replay: Replay) -> list[Receipt]:
     """Of each promotion, the latest last."""
     if replay.receipt is None:
         return []
-    return [Receipt.of(kept) for kept in (*replay.receipt["earlier"], replay.receipt)]
+    return [Receipt.of(kept) for kept in (*replay.receipt.get("earlier", ()), replay.receipt)]
 
 
 def faults_of(

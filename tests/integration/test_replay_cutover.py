@@ -138,6 +138,14 @@ def test_surprises_are_promoted_only_by_somebody_who_says_why(stores: World) -> 
     promoted(stores, replay_id)
 
 
+def test_a_difference_that_older_code_has_stored_is_to_be_found_again(stores: World) -> None:
+    replay_id = ready(stores, "stock_levels")
+    older = {name: value for name, value in difference(0).items() if name != "epoch"}
+    compared(stores, replay_id, older)
+    with pytest.raises(NotPromotableError, match="other code has compared it"):
+        promoted(stores, replay_id)
+
+
 @pytest.mark.parametrize(
     ("altered", "reason"),
     [
