@@ -16,6 +16,8 @@ from psycopg.rows import TupleRow
 
 from eventlog.log import LogUnavailableError
 from eventlog.postgres.connections import Pool, borrowed
+from projections.catalogue import active
+from projections.feedable import active_not_fed
 
 SHARDS = """
     SELECT s.shard, s.position, coalesce(r.position, 0), e.recorded_at
@@ -59,7 +61,7 @@ class StoreFigures:
         try:
             with borrowed(self._pool) as connection:
                 found = [*self._shards(connection), *self._projections(connection)]
-                found += _waiting(connection)
+                found += [*_waiting(connection), _not_fed(connection)]
         except LogUnavailableError:
             up.add_metric((), 0)
             yield up
@@ -127,3 +129,16 @@ def _waiting(connection: Connection[TupleRow]) -> Iterator[Metric]:
         parked.add_metric((projection, str(version)), streams)
         letters.add_metric((projection, str(version)), events)
     yield from (parked, letters)
+
+
+def _not_fed(connection: Connection[TupleRow]) -> Metric:
+    refused = GaugeMetricFamily(
+        "projection_not_fed",
+        "1 when it was built with other code than this release's: see `backstock status`.",
+        labels=BY_PROJECTION,
+    )
+    why = active_not_fed(connection)
+    for model in active(connection).values():
+        is_refused = (model.name, model.version) in why
+        refused.add_metric((model.name, str(model.version)), float(is_refused))
+    return refused

@@ -4,6 +4,7 @@ import json
 import signal
 import sys
 import threading
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,6 +66,7 @@ def up(
         if sample:
             _fill(state)
         show_ready(state, directory, seconds, as_json=as_json)
+        _warn_not_fed(state, directory)
     else:
         _run(directory, sample=sample, as_json=as_json)
 
@@ -75,6 +77,20 @@ def _fill(state: StackState) -> None:
     sent = fill_if_empty(state.facts["api"], state.facts["api_key"])
     if sent:
         Console(stderr=True).print(f"sample data: {sent:,} commands", highlight=False)
+
+
+def _warn_not_fed(state: StackState, directory: DataDirectory) -> None:
+    """A projector that must not feed what is read is there all the same, and answers grow old."""
+    from ops.roles import details
+
+    _say_not_fed(details(state.addresses, directory).values())
+
+
+def _say_not_fed(known: Iterable[Mapping[str, Any]]) -> None:
+    console = Console(stderr=True)
+    for each in known:
+        if "not_fed" in each:
+            console.print(each["not_fed"], markup=False, highlight=False, soft_wrap=True)
 
 
 def _run(directory: DataDirectory, *, sample: bool, as_json: bool) -> None:
@@ -90,8 +106,9 @@ def _run(directory: DataDirectory, *, sample: bool, as_json: bool) -> None:
 
     def on_ready(state: StackState) -> None:
         show_ready(state, directory, as_json=as_json)
+        # Beside the supervisor, which has parts to watch meanwhile.
+        threading.Thread(target=_warn_not_fed, args=(state, directory), daemon=True).start()
         if sample:
-            # Beside the supervisor, which has parts to watch meanwhile.
             threading.Thread(target=_fill, args=(state,), daemon=True).start()
 
     if not console.is_terminal:
@@ -235,6 +252,7 @@ def _print_report(report: dict[str, Any]) -> None:
         row = {name: "" if value is None else value for name, value in unit.items()} | megabytes
         table.add_row(*(str(row.get(column, "")) for column in columns))
     console.print(table)
+    _say_not_fed(report["parts"])
 
 
 def _show_copy(report: "BackupReport", verb: str, *, as_json: bool) -> None:

@@ -68,8 +68,9 @@ def feed_versions(
 ) -> None:
     """Until `stop` is set. `feed` blocks until the event it is given is set.
 
-    `refusal` says why this process must not feed a version, or None. `tell` hears why a version
-    that is not active has failed, and None when it is well again; both may raise OUTAGES.
+    `refusal` says why this process must not feed a version, or None. `tell` hears why a version is
+    refused, or why one that is not active has failed, and None when it is well again. Both may
+    raise OUTAGES.
     Raises `FeedingStoppedError` as soon as the active version's consumer fails.
     """
     feeding = _Feeding(feed, refusal, tell)
@@ -140,6 +141,7 @@ class _Feeding:
             return
         if resting is None or resting.why != why:
             log.error("version not fed", read_model=model.name, version=model.version, reason=why)
+            self._told(model, why)
         self._resting[model.version] = _Resting(
             why, monotonic() + REST_SECONDS_MIN, REST_SECONDS_MIN
         )

@@ -30,6 +30,7 @@ from ops.stores import Stores
 from projections.availability.projection import Availability
 from projections.catalogue import ReadModel, versions
 from projections.editions import Edition, edition
+from projections.feedable import know_running_code
 from projections.movements.projection import Movements
 from projections.orders.projection import Orders
 from projections.pace import BOUNDS
@@ -56,6 +57,7 @@ def run(stores: Stores, *, projection: str, name: str) -> None:
     pool = open_log_pool(stores.log_dsn, size=POOL_CONNECTIONS, name=f"backstock-{projection}")
     try:
         holdings = Holdings(stores=stores, pool=pool, identity=store_identity(pool))
+        know_running_code(projection)
         calm_collector()
         say_ready()
         feed_versions(

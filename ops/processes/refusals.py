@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
 from typing import Final
 
 from eventlog.postgres.connections import Pool, borrowed
 from projections.catalogue import ReadModel
-from projections.editions import EDITIONS, edition
-from projections.fingerprints import changed, fingerprints
+from projections.feedable import why_not_fed
 
-FINGERPRINTS: Final = "SELECT fingerprints FROM projections WHERE projection = %s AND version = %s"
 # The replay that has built the version, or would go back to it.
 TELL: Final = """
 UPDATE replays AS r SET error = %(why)s, updated_at = clock_timestamp()
@@ -28,19 +24,8 @@ def refusal(pool: Pool, model: ReadModel) -> str | None:
 
     Raises `LogUnavailableError`.
     """
-    if model.edition not in EDITIONS:
-        return f"no edition {model.edition!r} in this release: its own has to feed it"
     with borrowed(pool) as connection:
-        rows = connection.execute(FINGERPRINTS, (model.name, model.version)).fetchall()
-    built = rows[0][0] if rows else {}
-    types = changed(built, _fingerprints(model.name, model.edition))
-    if not built or not types:  # Nothing is known of what was entered before there were editions.
-        return None
-    return (
-        f"it was built with other code for {', '.join(sorted(types))}: run the workers of the"
-        f" release that built it, and `backstock replay plan {model.name}`; or, when the code means"
-        f" what it did, `backstock replay adopt {model.name}`"
-    )
+        return why_not_fed(connection, model)
 
 
 def tell(pool: Pool, model: ReadModel, why: str | None) -> None:
@@ -57,8 +42,3 @@ def tell(pool: Pool, model: ReadModel, why: str | None) -> None:
     }
     with borrowed(pool) as connection:
         connection.execute(TELL, values)
-
-
-@cache
-def _fingerprints(projection: str, name: str) -> Mapping[str, str]:
-    return fingerprints(projection, edition(name))

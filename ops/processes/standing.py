@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 
 from ops.stores import Stores
+from projections.feedable import active_not_fed
 
 READ_MODELS = """
 SELECT c.projection, sum(c.position), sum(s.position - c.position),
@@ -27,7 +28,8 @@ SELECT coalesce(sum(r.position), 0), sum(s.position - coalesce(r.position, 0))
 
 def standing(stores: Stores) -> Mapping[str, Mapping[str, Any]]:
     """By role: `position` (events done over all shards), `lag` in events, `lag_seconds`: for how
-    long the oldest event that is not applied yet has waited, 0 when there is none.
+    long the oldest event that is not applied yet has waited, 0 when there is none; `not_fed`: why
+    the code that is here must not feed the active version, when that is so.
 
     Nothing while PostgreSQL is out of reach: its own state says so already.
     """
@@ -52,4 +54,7 @@ def standing_in(log_dsn: str) -> Mapping[str, Mapping[str, Any]]:
                 "lag": int(lag),
                 "lag_seconds": round(float(seconds or 0), 3),
             }
+        for (projection, version), why in active_not_fed(connection).items():
+            told = found.setdefault(projection, {})
+            told["not_fed"] = f"{projection} v{version} is not fed: {why}"
     return found

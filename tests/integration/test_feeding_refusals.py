@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from api.store_figures import StoreFigures
 from domain.events import LocationRegistered
 from ops.processes.refusals import refusal, tell
+from ops.processes.standing import standing_in
 from replay.adopting import NoProjectionError, adopt
 from tests.parts import Database
 from tests.replay_side import ALL, World, world
@@ -51,6 +54,20 @@ def test_a_version_built_by_other_code_is_refused_and_the_types_are_named(stores
     assert why is not None
     assert "stock.returned.v1" in why
     assert "`backstock replay adopt stock_levels`" in why
+
+
+def test_what_is_read_and_not_fed_is_told_with_the_standing_of_its_role(
+    stores: World, postgres_database: Database
+) -> None:
+    assert "not_fed" not in standing_in(postgres_database.log)["stock_levels"]
+    changed_code(stores, 1)
+    told = standing_in(postgres_database.log)
+    assert [name for name in told if "not_fed" in told[name]] == ["stock_levels"]
+    assert told["stock_levels"]["not_fed"].startswith("stock_levels v1 is not fed: ")
+    figures = StoreFigures(stores.log.pool, clock=lambda: datetime.now(UTC)).collect()
+    (gauge,) = [each for each in figures if each.name == "projection_not_fed"]
+    refused = {each.labels["projection"] for each in gauge.samples if each.value}
+    assert (refused, len(gauge.samples)) == ({"stock_levels"}, len(ALL))
 
 
 def test_a_version_of_an_edition_that_is_not_here_is_refused(stores: World) -> None:

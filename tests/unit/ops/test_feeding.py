@@ -110,6 +110,7 @@ def test_a_version_that_this_code_must_not_feed_is_left_alone_and_said_once() ->
         until(lambda: catalogue.running == {1, 3} and catalogue.asked > 6)
         said = [each for each in logs if each["event"] == "version not fed"]
         assert [(each["version"], each["reason"]) for each in said] == [(2, "of another release")]
+        assert catalogue.told == [(2, "of another release")]
         del catalogue.refused[2]
         until(lambda: catalogue.running == {1, 2, 3})
 
