@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-import structlog
-
 from eventlog.heads import PRIVATE_NAME, PUBLIC_NAME, HeadKey
 from eventlog.postgres.append import PostgresAppender
 from eventlog.postgres.connections import borrowed
@@ -33,8 +31,6 @@ from replay.receipt_events import (
 )
 from replay.records import Replay
 
-log = structlog.get_logger(__name__)
-
 # By each ledger's latest signed head; the index of the primary key leads from one to the next.
 KEY_IDS: Final = """
 SELECT DISTINCT head.key_id FROM ledgers CROSS JOIN LATERAL (
@@ -53,11 +49,18 @@ class NoReceiptError(StackError):
 class NoSigningKeyError(StackError):
     """Nothing was changed: a receipt signed by a key of its own would prove nothing to anybody."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, other: str | None = None) -> None:
+        lack = (
+            f"no {PRIVATE_NAME} to sign the receipt with"
+            if other is None
+            else f"the key {other}, which has not signed the heads of this store"
+        )
         super().__init__(
-            f"{directory} has no {PRIVATE_NAME} to sign the receipt with: give the data directory"
+            f"{directory} has {lack}: give the data directory"
             " whose keys/ the relay signs heads with, by --data or BACKSTOCK_DATA"
         )
+        self.directory = directory
+        self.other = other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,26 +155,20 @@ def checked_receipts(around: Replaying, replay_id: UUID) -> list[dict[str, Any]]
 
 
 def signing_key(around: Replaying) -> HeadKey:
-    """The one there is: none is made here."""
+    """The one there is, which signed the heads where any are: none is made here.
+
+    Raises `NoSigningKeyError`, `HeadKeyError`.
+    """
     directory = around.stores.keys_directory
     if not (directory / PRIVATE_NAME).exists():
         raise NoSigningKeyError(directory)
     key = HeadKey.in_directory(directory)
-    _warn_of_another_key(around, key)
-    return key
-
-
-def _warn_of_another_key(around: Replaying, key: HeadKey) -> None:
-    """Who checks the receipt where the store's own key is would not know this one."""
     with borrowed(around.pool) as connection:
         known = {row[0] for row in connection.execute(KEY_IDS).fetchall()}
+    # Who checks the receipt where the store's own key is would not know this one.
     if known and key.key_id not in known:
-        log.warning(
-            "receipt signed with another key than the store's heads",
-            key_id=key.key_id,
-            keys=str(around.stores.keys_directory),
-            remedy="set BACKSTOCK_DATA to a directory with the keys/ of the relay",
-        )
+        raise NoSigningKeyError(directory, other=key.key_id)
+    return key
 
 
 def _read(around: Replaying, replay_id: UUID) -> Replay:

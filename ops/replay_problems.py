@@ -85,7 +85,10 @@ def _problem(error: Exception) -> Problem:
             return Problem("not_promotable", "The gate is closed: see reasons.", members=members)
         case NoSigningKeyError():
             remedy = "run the API with the data directory whose keys/ the relay signs heads with"
-            members = {"reasons": ["no key to sign the receipt with"], "remedy": remedy}
+            lack = "no key to sign the receipt with"
+            other = f"the key {error.other} has not signed the heads of this store"
+            reasons = [lack if error.other is None else other]
+            members = {"reasons": reasons, "remedy": remedy}
             return Problem("not_promotable", "There would be no receipt.", members=members)
         case CodeChangedError() | UnknownEditionError():
             remedy = "cancel this replay, then plan another one"

@@ -19,6 +19,7 @@ from eventlog.codec import decode
 from eventlog.heads import HeadKey
 from eventlog.log import RecordedEvent
 from eventlog.postgres.append import PostgresAppender
+from eventlog.postgres.heads import save_signed_heads, unsigned_heads
 from ops import promotion
 from ops.promotion import NoSigningKeyError
 from replay import records
@@ -167,6 +168,17 @@ def test_without_the_key_of_the_store_nothing_is_promoted_and_none_is_made(store
     assert not stores.around.stores.keys_directory.exists()
     signing_key(stores)
     assert promotion.promote(stores.around, replay_id, None).cutover.generation == 2
+
+
+def test_a_key_that_has_not_signed_the_heads_of_the_store_promotes_nothing(
+    stores: World, key: HeadKey, tmp_path: Path
+) -> None:
+    replay_id = ready(stores, "stock_levels")
+    relays, pool = HeadKey.in_directory(tmp_path / "relays"), stores.log.pool
+    save_signed_heads(pool, [relays.sign(head) for head in unsigned_heads(pool)])
+    with pytest.raises(NoSigningKeyError, match=f"the key {key.key_id}, which has not signed"):
+        promotion.promote(stores.around, replay_id, None)
+    assert (answering(stores)["stock_levels"], generation(stores)) == (1, 1)
 
 
 def test_a_tenant_tells_by_its_own_ledger_that_it_was_among_what_was_replayed(
