@@ -99,8 +99,6 @@ class Applier:
 
         `position_of` has a ledger's shard's checkpoint, None when it is not ours (any more).
         """
-        if not self._parked:
-            return
         for key, stream in self._streams.streams().items():
             if stream.retry_requested_at is not None and position_of(stream.ledger) is not None:
                 self._retry(key, stream, position_of)
@@ -160,6 +158,8 @@ class Applier:
         upto = position_of(stream.ledger)
         if upto is None:
             return
+        # Another process may have parked it after this one has looked.
+        self._parked[key] = stream.position
         events = self._kept_back(stream, upto)
         while page := list(islice(events, RETRY_PAGE)):
             if position_of(stream.ledger) is None:
@@ -172,7 +172,7 @@ class Applier:
         if (kept := self._streams.unpark(*key, upto=upto)) is not None:
             self._parked[key] = kept
             return
-        del self._parked[key]
+        self._parked.pop(key, None)
         log.info("stream unparked", projection=self._projection.name, stream=stream.stream)
 
     def _kept_back(self, stream: ParkedStream, position: int) -> Iterator[RecordedEvent]:

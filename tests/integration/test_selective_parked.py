@@ -222,6 +222,19 @@ def test_a_projector_that_knows_of_a_park_that_is_gone_parks_the_stream_again(
     assert seen == rebuilt(stores, "stock_levels", events[0].shard)
 
 
+def test_a_stream_that_another_process_has_parked_is_retried_by_who_holds_its_shard(
+    stores: World,
+) -> None:
+    projector = applier(stores.log, process(stores, "stock_levels"))
+    assert projector.parked == 0
+    events, lawful = park(stores, "stock_levels")
+    parked = ParkedStreams(stores.log.pool, "stock_levels", 1)
+    parked.request_retry(LEDGER, STREAM)
+    projector.retry_requested(lambda _: events[-1].shard_position)
+    assert (parked.streams(), projector.parked) == ({}, 0)
+    assert stores.stock_levels.data() == lawful
+
+
 def test_a_retry_whose_shard_is_lost_before_it_reads_lets_nothing_flow(stores: World) -> None:
     events, _ = park(stores, "stock_levels")
     parked = ParkedStreams(stores.log.pool, "stock_levels", 1)
