@@ -217,4 +217,6 @@ def _fold(wanted: Range) -> _Answer:
         pages = _pages_of_process()
     except (LogUnavailableError, StoreUnavailableError) as error:
         return _Trouble(of=wanted, why=str(error), outage=True)
+    except Exception as error:  # noqa: BLE001 - one that does not unpickle would end the pool
+        return _Trouble(of=wanted, why=f"{type(error).__name__}: {error}", outage=False)
     return _answer(pages, wanted)

@@ -11,11 +11,13 @@ from threading import Event
 
 import pytest
 
+from projections.editions import CURRENT
+from replay.archive.faults import ArchiveError
 from replay.budget import Budget
 from replay.building import BuildFailedError
 from replay.bulk import workers
-from replay.bulk.ranges import Folded, Range, Refused
-from replay.bulk.workers import Workers
+from replay.bulk.ranges import Folded, Pages, Range, Refused
+from replay.bulk.workers import FoldFailedError, Workers
 from tests.happenings import year
 from tests.parts import Database
 from tests.replay_side import World, world
@@ -74,6 +76,24 @@ def kill_one(running: Workers) -> None:
     assert running._executor is not None
     pid = min(running._executor._processes)
     os.kill(pid, signal.SIGKILL)
+
+
+class Damaged:
+    """A `Source` whose error cannot travel between processes."""
+
+    def open(self) -> Pages:
+        raise ArchiveError("here", "no manifest")
+
+
+RANGE = Range(projection="orders", version=2, edition=CURRENT, shard=0, after=0, last=9)
+
+
+def test_what_a_worker_cannot_open_is_named_and_is_no_lack_of_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(workers, "_source_of_process", [Damaged()])
+    with pytest.raises(FoldFailedError, match="ArchiveError: here: no manifest"):
+        workers._checked(workers._fold(RANGE))
 
 
 @pytest.mark.parametrize("cores", [0, 2])
