@@ -20,7 +20,7 @@ from ops.verification import head_key
 from projections.catalogue import ReadModel
 from replay import cutover, records, retiring
 from replay.cutover import Cutover
-from replay.gate import Acceptance
+from replay.gate import Acceptance, difference_of
 from replay.receipt import Receipt, faults_of, receipts_of
 from replay.receipt_events import (
     NotToldError,
@@ -76,7 +76,10 @@ def promote(around: Replaying, replay_id: UUID, acceptance: Acceptance | None) -
     does.
     """
     key = signing_key(around)
-    tell_ledgers(around, replay_id)
+    found = tell_ledgers(around, replay_id)
+    if acceptance is not None and acceptance.difference_sha256 is None:
+        # That of now: one which is stored while the versions come close was looked at by nobody.
+        acceptance = replace(acceptance, difference_sha256=difference_of(found))
     with own_positions(around) as positions:
         done = cutover.promote(
             around.pool,

@@ -26,12 +26,12 @@ from eventlog.postgres.connections import borrowed, open_log_pool
 from eventlog.postgres.reader import PostgresReader
 from ops import promotion
 from ops.replay_launch import ending, launch
-from ops.replay_problems import busy, overlapping, told, wrong_rule
+from ops.replay_problems import busy, half_accepted, overlapping, told, wrong_rule
 from ops.replaying import Replaying, process_name
 from projections.editions import Edition, edition
 from replay import planning, records
 from replay.diff.expectations import Expectation, ExpectationError
-from replay.gate import Acceptance
+from replay.gate import Acceptance, difference_of
 from replay.measuring import Sample, sample
 from replay.records import OverlappingReplayError, ReplayBusyError
 from replay.route_bodies import DiffBody, PlanBody, PromoteBody, StepBody
@@ -88,10 +88,11 @@ class ReplayOperations:
 
     def diff(self, replay_id: UUID) -> dict[str, Any]:
         with told(), borrowed(self._around.pool) as connection:
-            found = records.replay(connection, replay_id).diff
-        if found is None:
+            found = records.replay(connection, replay_id)
+        if found.diff is None:
             raise Problem("no_difference", "Its versions were not compared: POST …/diff.")
-        return {"replay_id": str(replay_id), **found}
+        named = {"replay_id": str(replay_id), "difference_sha256": difference_of(found)}
+        return named | dict(found.diff)
 
     def receipt(self, replay_id: UUID) -> dict[str, Any]:
         with told():
@@ -104,8 +105,8 @@ class ReplayOperations:
         acceptance = None
         if isinstance(body, DiffBody):
             _check_rules(body.expect)
-        if isinstance(body, PromoteBody) and body.accept is not None:
-            acceptance = Acceptance(who=actor, why=body.accept)
+        if isinstance(body, PromoteBody):
+            acceptance = _accepted(body, actor)
         owner = owner_of(step, process_name(), arguments)
         with told():
             if self._is_under_way(step, replay_id, owner, digest_of(arguments), acceptance):
@@ -180,6 +181,14 @@ def _is_leased(connection: Connection[Any], replay_id: UUID, owner: str) -> bool
     except ReplayBusyError:
         return False
     return True
+
+
+def _accepted(body: PromoteBody, actor: str) -> Acceptance | None:
+    if (body.accept is None) != (body.difference_sha256 is None):
+        raise half_accepted("accept" if body.accept is None else "difference_sha256")
+    if body.accept is None:
+        return None
+    return Acceptance(who=actor, why=body.accept, difference_sha256=body.difference_sha256)
 
 
 def _check_rules(rules: Sequence[str]) -> None:

@@ -167,3 +167,9 @@ def wrong_rule(number: int) -> Problem:
     """A rule of `expect` that cannot be read."""
     detail = "write name=value words, such as type=stock.returned.v1 field=held to=damaged"
     return invalid("Some rules are wrong.", FieldError(pointer=f"/expect/{number}", detail=detail))
+
+
+def half_accepted(lacking: str) -> Problem:
+    """Surprises are accepted without a reason, or it is not said which."""
+    detail = "send accept, the reason, and difference_sha256, as GET …/diff answers it, together"
+    return invalid("Half an acceptance.", FieldError(pointer=f"/{lacking}", detail=detail))

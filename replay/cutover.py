@@ -22,8 +22,15 @@ from eventlog.heads import HeadKey
 from eventlog.log import LogUnavailableError
 from eventlog.postgres.connections import Pool, borrowed
 from replay import records
-from replay.gate import Acceptance, NotPromotableError, check_gate, surprises_of
-from replay.receipt import digest_of, make_receipt
+from replay.gate import (
+    Acceptance,
+    NotPromotableError,
+    check_gate,
+    difference_of,
+    is_accepted,
+    surprises_of,
+)
+from replay.receipt import make_receipt
 from replay.records import Replay, ReplayStateError
 from replay.switching import (
     LOCK_REPLAY,
@@ -283,18 +290,20 @@ class _Step:
         records.note(connection, self.replay_id, cutover=kept)
         if self.key is None:
             return
-        accepted = found.acceptance if self.acceptance is None else self._accepted(found)
-        if self.acceptance is not None:
+        accepted = self._accepted(found)
+        if accepted != found.acceptance:
             records.note(connection, self.replay_id, acceptance=accepted)
         make_receipt(connection, replace(found, cutover=kept, acceptance=accepted), self.key)
 
-    def _accepted(self, found: Replay) -> dict[str, Any]:
-        assert self.acceptance is not None
+    def _accepted(self, found: Replay) -> Mapping[str, Any] | None:
+        """What covers the difference of now; not what once covered another one."""
+        if self.acceptance is None:
+            return found.acceptance if is_accepted(found) else None
         return {
             "who": self.acceptance.who,
             "why": self.acceptance.why,
             "surprises": surprises_of(found),
-            "difference_sha256": digest_of(found.diff or {}),
+            "difference_sha256": difference_of(found),
         }
 
     def _cutover(self, switch: Switch, switched: Switched) -> Cutover:

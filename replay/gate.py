@@ -51,10 +51,14 @@ class NotPromotableError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
-    """Somebody takes the surprises of a difference upon himself: `who` (opaque), and `why`."""
+    """Somebody takes the surprises of a difference upon himself: `who` (opaque), and `why`.
+
+    `difference_sha256`: of the one he has looked at; None is the one that is stored.
+    """
 
     who: str
     why: str
+    difference_sha256: str | None = None
 
     def __post_init__(self) -> None:
         if not self.who.strip() or not self.why.strip():
@@ -83,7 +87,13 @@ def _of_difference(replay: Replay, acceptance: Acceptance | None) -> list[str]:
     # No acceptance covers a log that is not what was appended.
     faults = list(faults_of_history(replay.diff.get("history")))
     surprises = surprises_of(replay)
-    if acceptance is None and surprises and not _is_accepted(replay):
+    if acceptance is not None and acceptance.difference_sha256 not in (None, difference_of(replay)):
+        reason = (
+            "the difference that was accepted is not the one that is stored: look at the report of"
+            " `backstock replay diff`, and accept that"
+        )
+        return [*faults, reason]
+    if acceptance is None and surprises and not is_accepted(replay):
         reason = (
             f"{surprises} cells differ against what was expected: look at the report of"
             ' `backstock replay diff`, or promote with --accept "the reason"'
@@ -92,10 +102,15 @@ def _of_difference(replay: Replay, acceptance: Acceptance | None) -> list[str]:
     return faults
 
 
-def _is_accepted(replay: Replay) -> bool:
+def difference_of(replay: Replay) -> str:
+    """SHA-256 of what was found when its versions were compared, as it is stored; hex."""
+    return digest_of(replay.diff or {})
+
+
+def is_accepted(replay: Replay) -> bool:
     """An acceptance covers the difference that was there to be accepted, and no later one."""
     kept = replay.acceptance
-    return kept is not None and kept.get("difference_sha256") == digest_of(replay.diff or {})
+    return kept is not None and kept.get("difference_sha256") == difference_of(replay)
 
 
 def _of_its_age(connection: Connection[Any], replay: Replay) -> list[str]:

@@ -28,7 +28,10 @@ PLAN_EXAMPLE: Final = {"projections": ["stock_levels", "availability"], "edition
 STEP_EXAMPLES: Final[Mapping[StepName, Mapping[str, object]]] = {
     "run": {"cores": 2, "budget": 5.0, "source": "store"},
     "diff": {"expect": ["type=stock.returned.v1 to=damaged"]},
-    "promote": {"accept": "damaged returns were counted twice"},
+    "promote": {
+        "accept": "damaged returns were counted twice",
+        "difference_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    },
     "rollback": {},
     "retire": {},
     "cancel": {},
@@ -137,9 +140,15 @@ class PromoteBody(StepBody):
     """`accept`: promote in spite of surprises, for this reason; it and the key are recorded."""
 
     accept: Annotated[str, Field(pattern=r"\S", max_length=1_000)] | None = None
+    difference_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        default=None,
+        description="What is accepted, as GET /diff names it; to be sent with `accept`.",
+    )
 
     def arguments(self) -> list[str]:
-        return [] if self.accept is None else [f"--accept={self.accept}"]
+        told = [] if self.accept is None else [f"--accept={self.accept}"]
+        looked_at = self.difference_sha256
+        return told if looked_at is None else [*told, f"--difference={looked_at}"]
 
 
 STEP_BODIES: Final[Mapping[StepName, type[StepBody]]] = {
@@ -219,6 +228,7 @@ class DiffAnswer(BaseModel, extra="allow"):
     """As `backstock replay diff --json` says it."""
 
     replay_id: UUID
+    difference_sha256: str = Field(description="For whoever accepts its surprises.")
     surprises: int
     projections: dict[str, Any]
 

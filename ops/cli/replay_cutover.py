@@ -34,6 +34,10 @@ def promote(
     accept: Annotated[
         str, typer.Option(help="Promote in spite of surprises, for this reason; it is recorded.")
     ] = "",
+    difference: Annotated[
+        str,
+        typer.Option(help="The SHA-256 of what is accepted, by `diff` (default: what is stored)."),
+    ] = "",
     by: Annotated[str, typer.Option(help="Who accepts: an opaque id, no name.")] = OPERATOR,
     data: Data = None,
     as_json: AsJson = False,
@@ -55,7 +59,12 @@ def promote(
     from ops.watched_steps import watched
     from replay.gate import Acceptance
 
-    acceptance = Acceptance(who=by, why=accept) if accept else None
+    if difference and not accept:
+        raise typer.BadParameter(
+            "names what --accept accepts: give both", param_hint="--difference"
+        )
+    accepted = Acceptance(who=by, why=accept, difference_sha256=difference or None)
+    acceptance = accepted if accept else None
     with (
         _chosen(data, replay_id, projections) as (around, found),
         watched(around, found, "promote"),

@@ -70,10 +70,11 @@ def diff(
     rules = parse_all(expect)
     with replaying(Stores.of(Settings(data=directory_of(data).root))) as around:
         found = _compare(around, replay_id, projections or [], rules, quiet=as_json)
+    named = {"difference_sha256": found.sha256, **found.document}
     if html is not None:
-        html.write_text(html_report(str(found.replay_id), found.document), encoding="utf-8")
+        html.write_text(html_report(str(found.replay_id), named), encoding="utf-8")
     if as_json:
-        print_json({"replay_id": str(found.replay_id), **found.document})
+        print_json({"replay_id": str(found.replay_id), **named})
     else:
         _print(found)
     if found.surprises or found.faults:
@@ -135,6 +136,7 @@ def _print(found: "Difference") -> None:
             console.print(f"rule {rule['text']!r} matched nothing", style="yellow", markup=False)
     if found.surprises:
         console.print(f"{found.surprises:,} surprises", style="red", highlight=False)
+        console.print(f"  of the difference {found.sha256}", highlight=False, soft_wrap=True)
     else:
         console.print("No surprises.", style="green")
     for fault in found.faults:

@@ -27,6 +27,7 @@ from replay.diff.movements import MovementsComparison
 from replay.diff.postgres import PostgresComparison
 from replay.diff.sides import Sides, Sleep
 from replay.diff.tally import Tally
+from replay.gate import difference_of
 from replay.history import History, check_history, faults_of_history
 from replay.records import Replay, ReplayStateError, State
 
@@ -58,10 +59,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """`document` is what `replays.diff` holds."""
+    """`document` is what `replays.diff` holds; `sha256` names it, for whoever accepts it."""
 
     replay_id: UUID
     document: Mapping[str, Any]
+    sha256: str
 
     @property
     def surprises(self) -> int:
@@ -138,7 +140,9 @@ def compare(
         )
         records.move(connection, replay.replay_id, wanted=wanted, to=to)
         records.note(connection, replay.replay_id, diff=document)
-    return Difference(replay_id=replay.replay_id, document=document)
+        # As it is read back: PostgreSQL has its own way to write numbers.
+        digest = difference_of(records.replay(connection, replay.replay_id))
+    return Difference(replay_id=replay.replay_id, document=document, sha256=digest)
 
 
 def _document(

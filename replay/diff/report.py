@@ -25,19 +25,21 @@ EVENTS_SHOWN: Final = 3
 
 
 def html_report(replay_id: str, document: Mapping[str, Any]) -> str:
-    """The whole page. `document`: as `replays.diff` holds it."""
+    """The whole page. `document`: as `replays.diff` holds it, and its `difference_sha256`."""
     surprises = int(document["surprises"])
     verdict = (
         '<p class="good">No surprises: every difference is expected.</p>'
         if surprises == 0
         else f'<p class="bad">{surprises:,} differing cells are surprises.</p>'
     )
+    digest = document.get("difference_sha256")
     parts = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>Difference of replay {escape(replay_id)}</title><style>{STYLE}</style></head>",
         f"<body><h1>Difference</h1><p>Replay <code>{escape(replay_id)}</code></p>{verdict}",
+        f"<p>Its SHA-256: <code>{escape(digest)}</code></p>" if digest else "",
         *(
             f'<p class="bad">{escape(fault)}</p>'
             for fault in faults_of_history(document.get("history"))

@@ -289,6 +289,8 @@ def test_whoever_has_the_answer_already_is_told_that_nothing_changed(
         ("/{id}/run", {"budget": 0}, "/budget"),
         ("/{id}/diff", {"expect": [RULE, "damaged"]}, "/expect/1"),
         ("/{id}/promote", {"accept": " "}, "/accept"),
+        ("/{id}/promote", {"accept": "it was meant so"}, "/difference_sha256"),
+        ("/{id}/promote", {"difference_sha256": "ab" * 32}, "/accept"),
         ("/{id}/rollback", {"now": True}, "/now"),
     ],
 )
@@ -373,7 +375,12 @@ def test_a_process_that_dies_or_fails_shows_and_its_step_is_taken_again(
 def test_an_acceptance_is_recorded_with_the_key_that_gave_it(stores: World, place: Place) -> None:
     replay_id = ready(stores, "stock_levels", surprises=2)
     told(place.post(replay_id, "promote"), 409, "not_promotable")
-    done = place.take(replay_id, "promote", accept="it was meant so")
+    reason, stale = "it was meant so", "ab" * 32
+    other = place.post(replay_id, "promote", accept=reason, difference_sha256=stale)
+    assert "not the one that is stored" in told(other, 409, "not_promotable")["reasons"][0]
+    found = place.http.get(f"{PREFIX}/{replay_id}/diff").json()
+    looked_at = found["difference_sha256"]
+    done = place.take(replay_id, "promote", accept=reason, difference_sha256=looked_at)
     assert done["state"] == "promoted"
     key_id = place.http.headers["X-API-Key"].split("_")[2]
     accepted = {"who": f"key_{key_id}", "why": "it was meant so", "surprises": 2}
