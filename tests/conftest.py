@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.parts", "tests.log_running"]
@@ -36,6 +37,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
             on_stack = "stack" in getattr(item, "fixturenames", ())
             item.add_marker(pytest.mark.xdist_group("stack" if on_stack else item.path.name))
     return (yield)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """A command that is run in the test's own process has logs go to a stream that is closed."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(scope="session")
