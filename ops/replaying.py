@@ -20,6 +20,7 @@ from eventlog.kafka.topics import events_topic
 from eventlog.log import LogReader
 from eventlog.postgres.connections import Pool, open_log_pool
 from eventlog.postgres.identity import StoreIdentity, store_identity
+from eventlog.postgres.positions import shard_positions
 from eventlog.postgres.reader import PostgresReader
 from eventlog.projection import Projection
 from ops.processes.projector import Holdings, projection_for, redis_client
@@ -42,6 +43,8 @@ from replay.records import State, replay
 POOL_CONNECTIONS: Final = 6
 KEYS_PER_DROP: Final = 500
 OWNER_BYTES: Final = 4
+# Folding fewer takes less time than starting processes that fold.
+WORTH_WORKERS_EVENTS: Final = 100_000
 BUILT: Final[tuple[State, ...]] = ("following", "diffed", "promoted", "rolled_back")
 # Under which whoever started this process has taken the replay's lease for it.
 OWNER_VARIABLE: Final = "BACKSTOCK_REPLAY_OWNER"
@@ -180,7 +183,7 @@ def build_from(
             drop=around.drop,
             replay_id=replay_id,
         )
-        if source == "kafka":
+        if source == "kafka" or sum(shard_positions(around.pool).values()) < WORTH_WORKERS_EVENTS:
             budget = replace(budget, cores=0)
         build(
             around.pool,

@@ -14,12 +14,11 @@ import clickhouse_connect
 
 from eventlog.postgres.connections import borrowed
 from ops.processes.projector import redis_client
-from ops.replaying import Replaying
+from ops.replaying import Replaying, build_from
 from ops.stack.errors import StackError
 from projections.catalogue import active
 from replay import planning
 from replay.budget import Budget
-from replay.building import build
 from replay.diff.cells import Finding
 from replay.diff.compare import Difference, compare, sides_of
 from replay.diff.expectations import parse_all
@@ -48,16 +47,13 @@ def planned(around: Replaying, edition: str, projections: Sequence[str] = PROJEC
 
 def built(around: Replaying, replay_id: UUID) -> None:
     """Up to the head of the log."""
-    build(
-        around.pool,
-        around.reader,
+    build_from(
+        around,
         replay_id,
-        make=around.make,
-        owner=around.owner,
-        stop=Event(),
+        source="store",
         budget=Budget(cores=os.cpu_count() or 1),
+        stop=Event(),
         observe=lambda _: None,
-        bulk=around.bulk(),
     )
 
 
