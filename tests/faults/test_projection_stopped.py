@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import psutil
 import psycopg
@@ -103,43 +105,33 @@ def test_a_range_that_is_claimed_is_not_cut_anew_by_one_who_came_before_the_clai
         assert read_model.data() == without_trouble
 
 
-def test_a_zombie_of_redis_writes_nothing(
+def test_projectors_stopped_in_a_transaction_hold_nobody_up_for_long_and_write_nothing(
     postgres_database: Database, redis_url: str, redis_prefix: str
 ) -> None:
-    with availability_keys(postgres_database.log, redis_url, redis_prefix) as read_model:
-        shard = filled(read_model.log)
-        slow = Projector(
-            projection="availability",
-            shard=shard,
-            log_dsn=postgres_database.log,
-            redis_url=redis_url,
-            redis_prefix=redis_prefix,
+    dsn = postgres_database.log
+    with (
+        stock_level_rows(dsn) as levels,
+        availability_keys(dsn, redis_url, redis_prefix) as keys,
+    ):
+        shard = filled(levels.log)
+        slow = Projector(projection="stock_levels", shard=shard, log_dsn=dsn)
+        redis = replace(
+            slow, projection="availability", redis_url=redis_url, redis_prefix=redis_prefix
         )
-        with slow.running(BACKSTOCK_STOP_AT="availability.after_call:2") as zombie:
-            wait_until(lambda: is_stopped(zombie))
-            wait_until(lambda: is_followed(read_model, shard))
-            without_trouble = read_model.data()
-            zombie.send_signal(signal.SIGCONT)
-            code, _ = end_of(zombie)
-        assert code != 0
-        assert read_model.data() == without_trouble
-
-
-def test_a_projector_stopped_in_its_transaction_holds_nobody_up_for_long(
-    postgres_database: Database,
-) -> None:
-    with stock_level_rows(postgres_database.log) as read_model:
-        shard = filled(read_model.log)
-        slow = Projector(projection="stock_levels", shard=shard, log_dsn=postgres_database.log)
-        with slow.running(BACKSTOCK_STOP_AT="stock_levels.before_commit:2") as zombie:
-            wait_until(lambda: is_stopped(zombie))
-
-            wait_until(lambda: is_followed(read_model, shard))
-            without_trouble = read_model.data()
-            zombie.send_signal(signal.SIGCONT)
-            code, _ = end_of(zombie)
-        assert code != 0
-        assert read_model.data() == without_trouble
+        with (
+            slow.running(BACKSTOCK_STOP_AT="stock_levels.before_commit:2") as of_levels,
+            redis.running(BACKSTOCK_STOP_AT="availability.after_call:2") as of_keys,
+        ):
+            zombies: dict[psutil.Popen, ReadModel] = {of_levels: levels, of_keys: keys}
+            for zombie in zombies:
+                wait_until(partial(is_stopped, zombie))
+            for read_model in zombies.values():
+                wait_until(partial(is_followed, read_model, shard))
+            without_trouble = [read_model.data() for read_model in zombies.values()]
+            for zombie in zombies:
+                zombie.send_signal(signal.SIGCONT)
+            assert all(end_of(zombie)[0] != 0 for zombie in zombies)
+        assert [read_model.data() for read_model in zombies.values()] == without_trouble
 
 
 def test_a_session_ended_by_the_server_is_an_outage_with_nothing_half_done(
