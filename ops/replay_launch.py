@@ -15,8 +15,8 @@ from ops.stores import Stores
 from replay.steps import StepName
 
 LOG = "replay"
-# It worked, or it said why not.
-ORDERLY = frozenset({0, 1})
+# Where this is all that is known of a step, its process failed before it could note more.
+REFUSED = 1
 
 # Until a process has started, whoever started it keeps the replay's lease for it.
 RENEW_SECONDS = 3.0
@@ -80,9 +80,7 @@ def _settings(stores: Stores) -> dict[str, str]:
     return found
 
 
-def ending(step: StepName, code: int) -> str | None:
-    """What is to be told of an exit code; None when the process has told it itself."""
-    if code in ORDERLY:
-        return None
+def ending(step: StepName, code: int) -> str:
+    """What is to be told of an exit code."""
     how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
     return f"{step}: its process {how}; see {LOG}.log of the data directory, and post it again"

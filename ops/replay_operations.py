@@ -25,7 +25,7 @@ from eventlog.log import LogReader, LogUnavailableError
 from eventlog.postgres.connections import borrowed, open_log_pool
 from eventlog.postgres.reader import PostgresReader
 from ops import promotion
-from ops.replay_launch import ending, launch
+from ops.replay_launch import REFUSED, ending, launch
 from ops.replay_problems import busy, half_accepted, overlapping, told, wrong_rule
 from ops.replaying import Replaying, process_name
 from projections.editions import Edition, edition
@@ -161,13 +161,20 @@ class ReplayOperations:
 
     def _ended(self, step: StepName, replay_id: UUID, owner: str, code: int) -> None:
         log.info("replay step ended", step=step, replay_id=str(replay_id), exit_code=code)
-        self._let_go(replay_id, owner, ending(step, code))
+        error = ending(step, code) if code else None
+        self._let_go(replay_id, owner, error, told_itself=code == REFUSED)
 
-    def _let_go(self, replay_id: UUID, owner: str, error: str | None) -> None:
-        """Let the step be taken again at once, and say why it has to be."""
+    def _let_go(
+        self, replay_id: UUID, owner: str, error: str | None, *, told_itself: bool = False
+    ) -> None:
+        """Let the step be taken again at once, and say why it has to be: `told_itself` when its
+        process has most likely done so.
+        """
         try:
             with self._around.pool.connection() as connection:
-                if error is not None:
+                if error is not None and told_itself:
+                    records.note_untold(connection, replay_id, owner, error)
+                elif error is not None:
                     records.note(connection, replay_id, error=error)
                 records.release(connection, replay_id, owner)
         except (psycopg.OperationalError, PoolTimeout) as outage:
@@ -180,6 +187,8 @@ def _is_leased(connection: Connection[Any], replay_id: UUID, owner: str) -> bool
         records.lease(connection, replay_id, owner)
     except ReplayBusyError:
         return False
+    # An error that is there when the step has ended is its own.
+    records.note(connection, replay_id, error=None)
     return True
 
 

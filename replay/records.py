@@ -63,6 +63,11 @@ MOVE = """
 UPDATE replays SET state = %(to)s, updated_at = clock_timestamp()
  WHERE replay_id = %(replay_id)s AND state = ANY (%(wanted)s)
 """
+# Who told something himself has let go of it, or left an error.
+NOTE_UNTOLD = """
+UPDATE replays SET error = %s, updated_at = clock_timestamp()
+ WHERE replay_id = %s AND owner = %s AND error IS NULL
+"""
 NOTES = ("progress", "diff", "acceptance", "cutover", "receipt", "error", "plan")
 
 
@@ -202,6 +207,11 @@ def note(connection: Connection[TupleRow], replay_id: UUID, **notes: object) -> 
             " WHERE replay_id = %s",
             (stored, replay_id),
         )
+
+
+def note_untold(connection: Connection[TupleRow], replay_id: UUID, owner: str, error: str) -> None:
+    """How a step of `owner` ended, unless its process has said so itself."""
+    connection.execute(NOTE_UNTOLD, (error, replay_id, owner))
 
 
 def close(connection: Connection[TupleRow], replay_id: UUID) -> None:

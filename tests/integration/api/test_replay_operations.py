@@ -21,6 +21,7 @@ from api.deps import ApiSettings
 from eventlog.heads import HeadKey
 from ops.access import add_key, add_operator_key
 from ops.replay_mounting import replays_in
+from ops.replay_operations import ReplayOperations
 from ops.settings import Settings
 from ops.stores import Stores
 from projections.catalogue import STORES
@@ -370,6 +371,23 @@ def test_a_process_that_dies_or_fails_shows_and_its_step_is_taken_again(
     promoted = place.take(replay_id, "promote")
     assert (promoted["state"], promoted["error"]) == ("promoted", None)
     assert promoted["receipt"] is not None
+
+
+def test_a_process_that_fails_before_it_can_note_it_leaves_a_trace(stores: World) -> None:
+    replay_id = stores.plan("stock_levels")
+    operations, owner = ReplayOperations(stores.around), owner_of("run", "elsewhere:1:ab")
+    for own, shown in [(None, "run: its process ended with exit code 1"), ("run: no", "run: no")]:
+        with stores.log.pool.connection() as connection:
+            records.lease(connection, replay_id, owner)
+            records.note(connection, replay_id, error=own)
+        operations._ended("run", replay_id, owner, 1)
+        found = stores.replay(replay_id)
+        assert (found.error or "").startswith(shown)
+        assert found.owner is None
+    with stores.log.pool.connection() as connection:
+        records.note(connection, replay_id, error=None)
+    operations._ended("run", replay_id, owner, 1)
+    assert stores.replay(replay_id).error is None, "its process has let go, so it has told all"
 
 
 def test_an_acceptance_is_recorded_with_the_key_that_gave_it(stores: World, place: Place) -> None:
