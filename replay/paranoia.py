@@ -15,7 +15,7 @@ import structlog
 
 from eventlog.postgres.connections import Pool
 from eventlog.postgres.identity import StoreIdentity
-from projections.catalogue import ReadModel, versions
+from projections.catalogue import ReadModel, State, versions
 from projections.editions import edition
 from projections.versions import create_version, drop_version, move_version
 from replay.building import FoldAgain
@@ -28,9 +28,13 @@ SELECT shard::integer, position FROM projection_checkpoints
  WHERE projection = %s AND version = %s ORDER BY shard
 """
 LEFT_OVER: Final = """
-SELECT version FROM projections
- WHERE projection = %s AND replay_id = %s AND version <> %s AND state = 'building'
+SELECT version FROM projections AS p
+ WHERE projection = %s AND replay_id = %s AND version <> %s
+   AND (state = 'building' OR state = 'retired' AND EXISTS
+       (SELECT FROM projection_checkpoints AS c
+         WHERE (c.projection, c.version) = (p.projection, p.version)))
 """
+DROPPABLE: Final[tuple[State, ...]] = ("building", "retired")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +75,18 @@ class Paranoia:
                 replay_id=self.replay_id,
             )
         try:
-            if not fold_again(second, positions):
-                return False
-            found = checksums(model, self.pool, self.clients)
-            compare(model.name, found, checksums(second, self.pool, self.clients))
-            log.info("built twice, the same bytes", read_model=model.name, **found)
-        finally:
-            self._drop(second)
+            found = None
+            if fold_again(second, positions):
+                found = checksums(model, self.pool, self.clients)
+                compare(model.name, found, checksums(second, self.pool, self.clients))
+        except BaseException:
+            # What went wrong counts, an outage for one; the next run drops what is left.
+            self._drop_if_possible(second)
+            raise
+        self._drop(second)
+        if found is None:
+            return False
+        log.info("built twice, the same bytes", read_model=model.name, **found)
         return True
 
     def _drop_left_over(self, model: ReadModel) -> None:
@@ -88,9 +97,20 @@ class Paranoia:
         for (version,) in rows:
             self._drop(known[version])
 
+    def _drop_if_possible(self, model: ReadModel) -> None:
+        try:
+            self._drop(model)
+        except Exception as error:  # noqa: BLE001 - beside the error that is under way
+            log.warning(
+                "second build not dropped",
+                read_model=model.name,
+                version=model.version,
+                reason=f"{type(error).__name__}: {error}",
+            )
+
     def _drop(self, model: ReadModel) -> None:
         with self.pool.connection() as connection:
-            move_version(connection, model.name, model.version, wanted=["building"], to="retired")
+            move_version(connection, model.name, model.version, wanted=DROPPABLE, to="retired")
         self.drop(model)
         with self.pool.connection() as connection, connection.transaction():
             drop_version(connection, model.name, model.version)
