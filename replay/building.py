@@ -325,11 +325,13 @@ class _Build:
             meter=Meter(self.replay_id, monotonic),
             observe=lambda _: None,
         )
-        with ExitStack() as resources:
-            if again.bulk is not None:
-                again.workers = resources.enter_context(Workers(again.bulk.source, 0))
-            again._fold(version, dict(sorted(positions.items(), reverse=True)))  # noqa: SLF001
-        self.went_well_at = monotonic()
+        try:
+            with ExitStack() as resources:
+                if again.bulk is not None:
+                    again.workers = resources.enter_context(Workers(again.bulk.source, 0))
+                again._fold(version, dict(sorted(positions.items(), reverse=True)))  # noqa: SLF001
+        finally:
+            self.went_well_at = max(self.went_well_at, again.went_well_at)
         return not self.stop.is_set()
 
     def _apply(
