@@ -95,6 +95,7 @@ class _Feeding:
         self._tell = tell
         self._fed: dict[int, _Fed] = {}
         self._resting: dict[int, _Resting] = {}
+        self._known: dict[int, str | None] = {}
 
     def follow(self, models: Mapping[int, ReadModel]) -> None:
         """Begin and end what the catalogue says."""
@@ -106,6 +107,8 @@ class _Feeding:
             log.info("version no longer fed", read_model=gone.model.name, version=version)
         for version in self._resting.keys() - wanted.keys():
             del self._resting[version]
+        for version in self._known.keys() - wanted.keys():
+            del self._known[version]
         for version, model in wanted.items():
             if version in self._fed:
                 self._fed[version].model = model
@@ -120,9 +123,10 @@ class _Feeding:
                     raise FeedingStoppedError(each.model.name, version, each.error) from each.error
                 del self._fed[version]
                 self._rest(each.model, each.error)
-            elif version in self._resting and monotonic() - each.began_at > REST_SECONDS_MAX:
-                del self._resting[version]
-                log.info("version is fed again", read_model=each.model.name, version=version)
+            elif monotonic() - each.began_at > REST_SECONDS_MAX:
+                if self._resting.pop(version, None) is not None:
+                    log.info("version is fed again", read_model=each.model.name, version=version)
+                # Of every version: the process before this one may have told of a trouble.
                 self._told(each.model, None)
 
     def close(self) -> None:
@@ -135,13 +139,21 @@ class _Feeding:
         resting = self._resting.get(model.version)
         if resting is not None and monotonic() < resting.until and model.state != "active":
             return
-        why = self._refusal(model)
+        try:
+            why = self._refusal(model)
+        except OUTAGES:
+            raise
+        except Exception as error:
+            if model.state == "active":
+                raise FeedingStoppedError(model.name, model.version, error) from error
+            self._rest(model, error)
+            return
         if why is None:
             self._fed[model.version] = _started(model, self._feed)
             return
         if resting is None or resting.why != why:
             log.error("version not fed", read_model=model.name, version=model.version, reason=why)
-            self._told(model, why)
+        self._told(model, why)
         self._resting[model.version] = _Resting(
             why, monotonic() + REST_SECONDS_MIN, REST_SECONDS_MIN
         )
@@ -159,14 +171,18 @@ class _Feeding:
         )
         resting = replace(before, why=why, until=monotonic() + seconds)
         self._resting[model.version] = replace(resting, seconds=min(2 * seconds, REST_SECONDS_MAX))
-        if before.why != why:
-            self._told(model, why)
+        self._told(model, why)
 
     def _told(self, model: ReadModel, why: str | None) -> None:
+        """Told once; what an outage kept from being told is told at the next occasion."""
+        if model.version in self._known and self._known[model.version] == why:
+            return
         try:
             self._tell(model, why)
         except OUTAGES as outage:
             log.warning("trouble not told", read_model=model.name, reason=str(outage))
+        else:
+            self._known[model.version] = why
 
 
 def _started(model: ReadModel, feed: Feed) -> _Fed:
