@@ -63,8 +63,9 @@ def promote(
         raise typer.BadParameter(
             "names what --accept accepts: give both", param_hint="--difference"
         )
-    accepted = Acceptance(who=by, why=accept, difference_sha256=difference or None)
-    acceptance = accepted if accept else None
+    acceptance = None
+    if accept:
+        acceptance = Acceptance(who=by, why=accept, difference_sha256=difference or None)
     with (
         _chosen(data, replay_id, projections) as (around, found),
         watched(around, found, "promote"),
