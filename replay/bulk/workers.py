@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
@@ -25,6 +25,8 @@ import structlog
 
 from eventlog.log import LogGapError, LogUnavailableError
 from eventlog.projection import StoreUnavailableError
+from projections.feedable import fingerprints_here
+from projections.fingerprints import changed
 from replay.bulk.folds import fold
 from replay.bulk.ranges import Folded, Pages, Range, Refused, Source
 
@@ -34,6 +36,10 @@ log = structlog.get_logger(__name__)
 AHEAD: Final = 2
 PARENT_LOOK_SECONDS: Final = 1.0
 STARTED_ANEW_MAX: Final = 3
+OTHER_CODE: Final = (
+    "the code on the disk is no longer the one that runs (it folds {} otherwise): run it again with"
+    " one release"
+)
 
 
 class FoldFailedError(Exception):
@@ -127,10 +133,10 @@ class Workers(AbstractContextManager["Workers"]):
         assert self._executor is not None
         waiting: deque[Future[_Answer]] = deque()
         try:
-            waiting.extend(self._executor.submit(_fold, each) for each in asked)
+            waiting.extend(self._executor.submit(_fold, each, _code(each)) for each in asked)
             for each in wanted:
                 asked.append(each)
-                waiting.append(self._executor.submit(_fold, each))
+                waiting.append(self._executor.submit(_fold, each, _code(each)))
                 if len(waiting) >= AHEAD * self._count:
                     yield _taken(waiting, asked)
             while waiting:
@@ -212,8 +218,18 @@ def _nothing() -> None:
     """Done as soon as a process is there to do it."""
 
 
-def _fold(wanted: Range) -> _Answer:
+def _code(of: Range) -> Mapping[str, str]:
+    """The fingerprints of what folds it in this process, as they were when first asked for."""
+    return fingerprints_here(of.projection, of.edition)
+
+
+def _fold(wanted: Range, code: Mapping[str, str]) -> _Answer:
+    """`code`: the parent's; this process has imported what lay on the disk at its start."""
     try:
+        if types := changed(code, _code(wanted)):
+            return _Trouble(
+                of=wanted, why=OTHER_CODE.format(", ".join(sorted(types))), outage=False
+            )
         pages = _pages_of_process()
     except (LogUnavailableError, StoreUnavailableError) as error:
         return _Trouble(of=wanted, why=str(error), outage=True)

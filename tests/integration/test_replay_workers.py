@@ -93,7 +93,13 @@ def test_what_a_worker_cannot_open_is_named_and_is_no_lack_of_memory(
 ) -> None:
     monkeypatch.setattr(workers, "_source_of_process", [Damaged()])
     with pytest.raises(FoldFailedError, match="ArchiveError: here: no manifest"):
-        workers._checked(workers._fold(RANGE))
+        workers._checked(workers._fold(RANGE, workers._code(RANGE)))
+
+
+def test_a_worker_that_has_found_other_code_on_the_disk_folds_nothing() -> None:
+    code = dict(workers._code(RANGE)) | {"order.placed.v1": "of the release that runs"}
+    with pytest.raises(FoldFailedError, match=r"no longer the one that runs .*order\.placed\.v1"):
+        workers._checked(workers._fold(RANGE, code))
 
 
 @pytest.mark.parametrize("cores", [0, 2])
