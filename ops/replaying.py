@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from threading import Event
@@ -59,7 +59,8 @@ class SourceError(StackError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replaying:
     """Everything a step of a replay is given. `owner` is this process among all that replay;
-    `launched`: another one has started it, and only the replay's row tells how it ends.
+    `launched`: another one has started it, and only the replay's row tells how it ends. `check`: to
+    be called between pages; raises when it must not go on (replay.holding).
     """
 
     stores: Stores
@@ -68,6 +69,7 @@ class Replaying:
     identity: StoreIdentity
     owner: str
     launched: bool = False
+    check: Callable[[], None] = lambda: None
 
     def make(self, model: ReadModel) -> Projection:
         """The projection that folds this version. Raises `UnknownEditionError`."""

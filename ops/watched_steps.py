@@ -52,11 +52,14 @@ def watched(around: Replaying, replay_id: UUID, step: StepName) -> Iterator[Repl
     else:
         named, held = replace(around, owner=owner_of(step, around.owner)), nullcontext()
     try:
-        with held:
-            yield named
+        with held as lease:
+            yield named if lease is None else replace(named, check=lease.check)
             if step not in HOLDING:
                 _note(around, replay_id, None)
-    except TOLD:
+    except TOLD as error:
+        if around.launched and step == "cancel" and isinstance(error, ReplayBusyError):
+            # Called cancelled already; that it is not dropped yet is told by nobody else.
+            _note(around, replay_id, f"{step}: {error}; post it again")
         raise
     except Exception as error:
         if around.launched or not isinstance(error, REFUSED):

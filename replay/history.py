@@ -7,7 +7,7 @@ signatures, and PostgreSQL's own word, are held against other code by `backstock
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -93,11 +93,16 @@ class History:
         }
 
 
-def check_history(pool: Pool, heads: Mapping[int, int]) -> History:
-    """Of every shard up to its position in `heads`. Raises `LogUnavailableError`."""
+def check_history(
+    pool: Pool, heads: Mapping[int, int], *, check: Callable[[], None] = lambda: None
+) -> History:
+    """Of every shard up to its position in `heads`; `check` is asked before each page, and may
+    raise. Raises `LogUnavailableError`.
+    """
     found = History()
     for shard, head in sorted(heads.items()):
         for after in range(0, head, PAGE_EVENTS):
+            check()
             last = min(after + PAGE_EVENTS, head)
             values = {"shard": shard, "after": after, "last": last, "genesis": GENESIS_HASH}
             with borrowed(pool) as connection:

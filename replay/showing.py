@@ -74,7 +74,7 @@ def as_dict(connection: Connection[Any], found: Replay, at_it: UnderWay | None) 
         "replay_id": str(found.replay_id),
         "state": found.state,
         "step": None if at_it is None else {"name": at_it.step or None, "owner": at_it.owner},
-        "next": next_steps(found.state),
+        "next": next_steps(found.state, is_open=any(each.is_open for each in found.targets)),
         "targets": [
             {
                 "projection": each.projection,

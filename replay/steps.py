@@ -92,9 +92,15 @@ def open_replays(connection: Connection[Any], projections: Sequence[str]) -> dic
     return dict(connection.execute(OPEN, (list(projections),)).fetchall())
 
 
-def next_steps(state: State) -> list[StepName]:
-    """What may be done from a state."""
-    return [step for step, states in FROM.items() if state in states and state != DONE.get(step)]
+def next_steps(state: State, *, is_open: bool = False) -> list[StepName]:
+    """What may be done from a state. `is_open`: no other replay of its projections may begin yet,
+    so that one which is called cancelled is not dropped to its end.
+    """
+    return [
+        step
+        for step, states in FROM.items()
+        if state in states and (state != DONE.get(step) or (step == "cancel" and is_open))
+    ]
 
 
 def check_step(

@@ -103,7 +103,7 @@ def _compare(
     with around.pool.connection() as connection:
         replay = find(connection, replay_id, projections)
     with (
-        watched(around, replay.replay_id, "diff"),
+        watched(around, replay.replay_id, "diff") as named,
         closing(redis_client(stores)) as keys,
         closing(clickhouse_connect.get_client(dsn=stores.clickhouse_url)) as tables,
     ):
@@ -115,6 +115,7 @@ def _compare(
             replay,
             sides,
             rules=rules,
+            check=named.check,
             observe=lambda at: console.print(
                 f"comparing {at.projection} ({at.done + 1} of {at.total})", highlight=False
             ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -42,6 +42,7 @@ class AvailabilityComparison:
         tally: Tally,
         *,
         sleep: Sleep = time.sleep,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self._pool = pool
         self._reader = reader
@@ -49,6 +50,7 @@ class AvailabilityComparison:
         self._explainer = explainer
         self._tally = tally
         self._sleep = sleep
+        self._check = check
 
     def compare(self) -> None:
         """Fill the tally."""
@@ -81,6 +83,7 @@ class AvailabilityComparison:
         """Compare those of the SKUs that are settled; the others, which are held against the log
         when they are read for the last time.
         """
+        self._check()
         kept_back = self._parked()
         page = pages.page(skus, is_last=is_last)
         self._count(page)

@@ -95,7 +95,7 @@ def sides_of(
     return found
 
 
-def compare(
+def compare(  # noqa: PLR0913 - who watches is told by callbacks, none of which has to be there
     pool: Pool,
     reader: LogReader,
     replay: Replay,
@@ -104,14 +104,18 @@ def compare(
     rules: Sequence[Expectation] = (),
     observe: Callable[[Progress], None] = lambda _: None,
     each: Callable[[Finding], None] = lambda _: None,
+    check: Callable[[], None] = lambda: None,
     sleep: Sleep = time.sleep,
 ) -> Difference:
     """Compare every read model of a replay, store what was found, and call the replay diffed; one
     that was rolled back stays so.
 
     The log is checked against its hash chain, as far as it had come when all were compared.
-    `each` is told of every differing cell. Raises `ReplayStateError`, `VersionsApartError`,
-    `UnknownEditionError`, `LogUnavailableError`, `StoreUnavailableError`; nothing is stored then.
+    `each` is told of every differing cell. `check` is asked between pages and may raise, as
+    `Holding.check` does, so that a cancelled comparison lets go.
+
+    Raises `ReplayStateError`, `VersionsApartError`, `UnknownEditionError`, `LogUnavailableError`,
+    `StoreUnavailableError`; nothing is stored then.
     """
     if replay.state not in COMPARED:
         raise ReplayStateError(replay.replay_id, replay.state, COMPARED)
@@ -119,13 +123,14 @@ def compare(
     with borrowed(pool) as connection:
         ((begun, epoch),) = connection.execute(NOW).fetchall()
     for done, (name, pair) in enumerate(sorted(sides.items())):
+        check()
         observe(Progress(projection=name, done=done, total=len(sides)))
         tallies[name] = tally = Tally(pair, each)
         explainer = Explainer(pool, pair, rules)
         made = COMPARISONS[pair.older.store]
-        made(pool, reader, pair, explainer, tally, sleep=sleep).compare()
+        made(pool, reader, pair, explainer, tally, sleep=sleep, check=check).compare()
         crash_point("diff.compared")
-    history = check_history(pool, shard_positions(pool))
+    history = check_history(pool, shard_positions(pool), check=check)
     crash_point("diff.known")
     document = {
         "compared_at": begun.astimezone(UTC).isoformat(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from eventlog.log import LogReader
@@ -56,6 +56,7 @@ class MovementsComparison:
         tally: Tally,
         *,
         sleep: Sleep = time.sleep,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         del reader  # what lies between the versions is left out, not settled
         self._pool = pool
@@ -63,6 +64,7 @@ class MovementsComparison:
         self._explainer = explainer
         self._tally = tally
         self._sleep = sleep
+        self._check = check
         self._rows = ClickHouseRows(sides, self._shown())
 
     def compare(self) -> None:
@@ -94,12 +96,14 @@ class MovementsComparison:
             if found[0] is None or found[1] is None or found[0][:2] != found[1][:2]:
                 suspects.setdefault(shard, []).append(bucket)
         for shard, buckets in suspects.items():
+            self._check()
             yield from self._rows.differing(shard, buckets, uppers[shard])
 
     def _dimension(self, place: Place, kept_back: Parked) -> None:
         """A row replaces older ones of its key, so one beyond the lower position is read again."""
         keys: Sequence[Key] | None = None
         for _ in range(ROUNDS_MAX):
+            self._check()
             lower, places = self._ledgers(), self._positions()
             left: dict[Key, DimensionRow] = {}
             pairs = []

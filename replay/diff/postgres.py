@@ -7,7 +7,7 @@ snapshot, until no event between touches it. So each key is compared at one posi
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from eventlog.log import LogReader
 from eventlog.postgres.connections import Pool, borrowed
@@ -38,6 +38,7 @@ class PostgresComparison:
         tally: Tally,
         *,
         sleep: Sleep = time.sleep,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self._pool = pool
         self._reader = reader
@@ -45,6 +46,7 @@ class PostgresComparison:
         self._explainer = explainer
         self._tally = tally
         self._sleep = sleep
+        self._check = check
         self._shards = 0
         self._tables: list[Table] = []
 
@@ -57,6 +59,7 @@ class PostgresComparison:
         with snapshot(self._pool, self._sides, self._reader) as found:
             self._shards = len(found.positions)
             for number, table in enumerate(self._tables):
+                self._check()
                 pending[number] = self._unsettled(found, table)
                 self._settled(found, table, pending[number])
             for shard in found.positions:
@@ -106,6 +109,7 @@ class PostgresComparison:
         for _ in range(ROUNDS_MAX):
             if not any(pending.values()):
                 return
+            self._check()
             with snapshot(self._pool, self._sides, self._reader) as found:
                 for number, table in enumerate(self._tables):
                     pending[number] = self._again(found, table, pending[number])

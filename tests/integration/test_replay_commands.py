@@ -8,7 +8,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from time import sleep
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,11 +19,15 @@ from typer.testing import CliRunner, Result
 
 from eventlog.postgres.connections import borrowed
 from ops.main import app
+from ops.watched_steps import watched
 from replay import records
+from replay.diff.compare import compare, sides_of
+from replay.holding import RENEW_SECONDS, ReplayCancelledError
 from replay.planning import UnknownProjectionError
 from replay.progress import Progress
 from replay.records import UnknownReplayError
-from replay.showing import UnmatchedReplayError, find
+from replay.showing import UnmatchedReplayError, find, shown
+from replay.steps import owner_of
 from tests.cutover_side import signing_key
 from tests.happenings import year
 from tests.parts import Database
@@ -182,3 +188,27 @@ def test_a_replay_is_watched_for_as_long_as_somebody_works_on_it(stores: World) 
     assert owners[0] == "somebody"
     assert owners[-1] is None
     assert len(owners) >= 2
+
+
+def test_a_launched_comparison_lets_go_of_a_replay_that_is_cancelled(stores: World) -> None:
+    replay_id = stores.plan("stock_levels")
+    stores.run(replay_id)
+    launched = replace(stores.around, launched=True, owner=owner_of("diff", "elsewhere:1:ab"))
+    found = stores.replay(replay_id)
+    with borrowed(stores.log.pool) as connection:
+        sides = sides_of(connection, found)
+
+    def cancelled(_: object) -> None:
+        with borrowed(stores.log.pool) as connection:
+            records.move(connection, replay_id, wanted=["following"], to="cancelled")
+        sleep(RENEW_SECONDS + 1)
+
+    with pytest.raises(ReplayCancelledError), watched(launched, replay_id, "diff") as named:
+        compare(named.pool, named.reader, found, sides, observe=cancelled, check=named.check)
+    left = stores.replay(replay_id)
+    assert (left.owner, left.diff) == (None, None)
+    with borrowed(stores.log.pool) as connection:
+        assert shown(connection, replay_id)["next"] == ["cancel"]
+    stores.cancel(replay_id)
+    with borrowed(stores.log.pool) as connection:
+        assert shown(connection, replay_id)["next"] == []
