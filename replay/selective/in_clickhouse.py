@@ -7,7 +7,7 @@ Whoever dies before that has changed nothing that anybody sees.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,11 +16,12 @@ from clickhouse_connect.driver.client import Client
 
 from domain.streams import kind_of, sku_and_location, stock_stream
 from eventlog.crash_points import crash_point
-from eventlog.log import LogReader
+from eventlog.log import LogReader, RecordedEvent
 from eventlog.postgres.connections import Pool, borrowed
 from eventlog.projection import EpochMismatchError
 from projections.catalogue import ReadModel
 from projections.editions import edition
+from projections.item_facts import ITEM_STORED, LOCATION_STORED, item_changes, locations
 from projections.movements.corrections import (
     CORRECTIONS_MAX,
     OF_LEDGER,
@@ -100,6 +101,7 @@ class ClickHouseKeys:
 
     technique = TECHNIQUE
     atomic = "movements of all selected keys at once; items, then locations, of a shard at once"
+    handles = STOCK_TYPES | ITEM_STORED | LOCATION_STORED
 
     def __init__(
         self, client: Client, pool: Pool, reader: LogReader, model: ReadModel, *, epoch: int
@@ -125,6 +127,13 @@ class ClickHouseKeys:
         stocks = [key for key in streams if kind_of(key.stream) == "stock"]
         yield from of_shards([key for key in streams if kind_of(key.stream) != "stock"])
         yield from chunks(stocks)
+
+    def fold_apart(self, events: Iterable[RecordedEvent]) -> None:
+        """Fold one stream for nothing. Raises `PoisonEventError`."""
+        found = list(events)
+        movement_rows([event for event in found if event.type in STOCK_TYPES], self._rules)
+        item_changes([event for event in found if event.type in ITEM_STORED])
+        locations([event for event in found if event.type in LOCATION_STORED])
 
     def strays(self, ledger: str, sku: str, shard: int) -> set[str]:
         """The stock streams that rows of a SKU stand for, events or none."""

@@ -7,7 +7,7 @@ drops their rows and writes them as the projection itself does. Readers see the 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,7 +18,7 @@ from psycopg.rows import TupleRow
 
 from domain.streams import kind_of
 from eventlog.crash_points import crash_point
-from eventlog.log import LogReader
+from eventlog.log import LogReader, RecordedEvent
 from eventlog.outages import postgres_outages
 from eventlog.postgres.connections import Pool
 from eventlog.projection import EpochMismatchError
@@ -88,11 +88,16 @@ class PostgresKeys:
         self._model = model
         self._make_fold = make_fold
         self._tables = make_fold().tables
+        self.handles = make_fold().handles
         self._epoch = epoch
 
     def concerned(self, streams: Sequence[StreamKey]) -> list[StreamKey]:
         """Those of the streams that fold into rows here."""
         return [key for key in streams if kind_of(key.stream) in self._tables]
+
+    def fold_apart(self, events: Iterable[RecordedEvent]) -> None:
+        """Fold one stream for nothing. Raises `PoisonEventError`."""
+        self._make_fold().take(events)
 
     def whole(
         self,

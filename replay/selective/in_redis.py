@@ -81,6 +81,7 @@ class RedisKeys:
     technique = TECHNIQUE
     atomic = "all selected keys of a shard, in one script call"
     units = staticmethod(of_shards)
+    handles = HANDLES
 
     def __init__(
         self,
@@ -105,6 +106,10 @@ class RedisKeys:
     def concerned(streams: Sequence[StreamKey]) -> list[StreamKey]:
         """Those of the streams that fold into fields here."""
         return [key for key in streams if kind_of(key.stream) in {"stock", "item"}]
+
+    def fold_apart(self, events: Iterable[RecordedEvent]) -> None:
+        """Fold one stream for nothing. Raises `PoisonEventError`."""
+        HashesFold(self._rules).take(events)
 
     def strays(self, ledger: str, sku: str, shard: int) -> set[str]:
         """The stock streams that fields of a SKU's hash stand for, events or none."""

@@ -7,7 +7,7 @@ that changes what is still wrong, and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -17,7 +17,7 @@ import redis
 from clickhouse_connect.driver.client import Client
 
 from domain.streams import item_stream
-from eventlog.log import LogReader
+from eventlog.log import LogReader, RecordedEvent
 from eventlog.postgres.connections import Pool, borrowed
 from eventlog.projection import PoisonEventError
 from projections.catalogue import STORES, ReadModel, active
@@ -28,6 +28,7 @@ from replay.selective.live import check_code, check_standing
 from replay.selective.outcome import Outcome
 from replay.selective.row_folds import OrdersFold, StockLevelsFold
 from replay.selective.selection import Observe, Selection, SelectionError, StreamKey, selected
+from replay.selective.unfoldable import unfoldable
 
 ATTEMPTS_MAX: Final = 100
 
@@ -73,6 +74,7 @@ class Keys(Protocol):
 
     technique: str
     atomic: str
+    handles: frozenset[str]
 
     def units(self, streams: Sequence[StreamKey]) -> Iterator[list[StreamKey]]:
         """What is replaced by one call each, all of it of one shard."""
@@ -82,6 +84,9 @@ class Keys(Protocol):
 
     def strays(self, ledger: str, sku: str, shard: int) -> set[str]:
         """The stock streams that the store shows of a SKU, whether the log has them or not."""
+
+    def fold_apart(self, events: Iterable[RecordedEvent]) -> None:
+        """Fold one stream for nothing. Raises `PoisonEventError`."""
 
     def whole(
         self, streams: Sequence[StreamKey], outcome: Outcome, *, dry_run: bool
@@ -159,7 +164,7 @@ def _correct(
     done = 0
     with keys.whole(concerned, outcome, dry_run=dry_run):
         for unit in keys.units(concerned):
-            _replace(around.pool, keys, unit, outcome, dry_run=dry_run)
+            _replace(around, keys, unit, outcome, dry_run=dry_run)
             done += len(unit)
             observe(model.name, done, len(concerned))
     return outcome
@@ -198,12 +203,17 @@ def _with_strays(keys: Keys, selection: Selection, streams: Sequence[StreamKey])
 
 
 def _replace(
-    pool: Pool, keys: Keys, unit: Sequence[StreamKey], outcome: Outcome, *, dry_run: bool
+    around: Surroundings,
+    keys: Keys,
+    unit: Sequence[StreamKey],
+    outcome: Outcome,
+    *,
+    dry_run: bool,
 ) -> None:
     """A unit without what is parked or cannot be folded."""
-    left = list(unit)
+    left, bad = list(unit), dict[StreamKey, str]()
     for _ in range(ATTEMPTS_MAX):
-        with borrowed(pool) as connection:
+        with borrowed(around.pool) as connection:
             parked = parked_streams(connection, outcome.projection, outcome.version)
         outcome.parked += [key for key in left if (key.ledger, key.stream) in parked]
         left = [key for key in left if (key.ledger, key.stream) not in parked]
@@ -214,10 +224,19 @@ def _replace(
         except ParkedMeanwhileError:
             continue
         except PoisonEventError as poison:
-            bad = (poison.event.ledger, poison.event.stream)
-            refused = next(key for key in left if (key.ledger, key.stream) == bad)
-            outcome.refused[refused] = str(poison)
-            left.remove(refused)
+            bad |= unfoldable(
+                around.reader,
+                left,
+                keys.fold_apart,
+                handles=keys.handles,
+                count_max=ATTEMPTS_MAX - len(bad),
+            )
+            at = (poison.event.ledger, poison.event.stream)
+            bad[next(key for key in left if (key.ledger, key.stream) == at)] = str(poison)
+            outcome.refused.update(bad)
+            if len(bad) >= ATTEMPTS_MAX:
+                break
+            left = [key for key in left if key not in bad]
         else:
             outcome.writes += not dry_run
             return

@@ -12,6 +12,7 @@ import pytest
 
 from domain import events as facts
 from eventlog.parked import ParkedStreams
+from replay.selective.in_postgres import PostgresKeys
 from replay.selective.outcome import KeysBusyError
 from replay.selective.selection import SelectionError
 from tests.contracts.projection import Refusing
@@ -243,21 +244,34 @@ def test_a_parked_stream_is_left_alone_and_named(stores: World) -> None:
     assert stores.data() == before
 
 
-def test_a_stream_that_cannot_be_folded_is_named_and_the_others_are_corrected(
-    stores: World,
+def test_streams_that_cannot_be_folded_are_named_and_the_others_are_corrected(
+    stores: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A handler that raises leaves its key as it was."""
-    log = stores.log
-    bad = log.append_raw(LEDGER, "stock-SKU-3@BAD", "stock.received.v1", b'{"sku": 3}')
-    drain(log, stores.stock_levels.process(), bad.shard)
-    parked = ParkedStreams(log.pool, "stock_levels", 1)
-    parked.unpark(LEDGER, "stock-SKU-3@BAD", upto=bad.shard_position)
+    """A handler that raises leaves its keys as they were; they are found all at once."""
+    log, bad = stores.log, ["stock-SKU-3@BAD", "stock-SKU-3@WORSE"]
+    replace, calls = PostgresKeys.replace, []
+    for stream in bad:
+        event = log.append_raw(LEDGER, stream, "stock.received.v1", b'{"sku": 3}')
+        for model in (stores.stock_levels, stores.availability, stores.movements):
+            process = model.process()
+            drain(log, process, event.shard)
+            parked = ParkedStreams(log.pool, process.name, 1)
+            parked.unpark(LEDGER, stream, upto=event.shard_position)
     stores.plant(LEVEL)
-    done = stores.correct(sku="SKU-3", ledger=LEDGER, projections=("stock_levels",))
-    (outcome,) = done.outcomes
-    assert [key.stream for key in outcome.refused] == ["stock-SKU-3@BAD"]
+
+    def called(self: PostgresKeys, *values: Any, **named: Any) -> None:
+        calls.append(values)
+        replace(self, *values, **named)
+
+    monkeypatch.setattr(PostgresKeys, "replace", called)
+    names = ("stock_levels", "availability", "movements")
+    done = stores.correct(sku="SKU-3", ledger=LEDGER, projections=names)
+    for outcome in done.outcomes:
+        assert sorted(key.stream for key in outcome.refused) == bad, outcome.projection
+    assert len(calls) == 2
     assert not done.complete
-    assert {each.key for each in outcome.changes} == {"stock-SKU-3@SHOP/1", "stock-SKU-3@WH"}
+    changes = {each.key for each in done.outcomes[0].changes}
+    assert changes == {"stock-SKU-3@SHOP/1", "stock-SKU-3@WH"}
 
 
 def test_a_lock_that_is_not_had_in_time_is_a_refusal_that_changed_nothing(
