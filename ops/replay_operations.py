@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from functools import partial
 from multiprocessing import get_context
+from threading import Lock
 from typing import Any
 from uuid import UUID
 
@@ -36,7 +37,15 @@ from replay.measuring import Sample, sample
 from replay.records import OverlappingReplayError, ReplayBusyError
 from replay.route_bodies import DiffBody, PlanBody, PromoteBody, StepBody
 from replay.showing import in_brief, listed, shown
-from replay.steps import StepName, check_step, digest_of, open_replays, owner_of, under_way
+from replay.steps import (
+    StepName,
+    UnderWay,
+    check_step,
+    digest_of,
+    open_replays,
+    owner_of,
+    under_way,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +58,9 @@ class ReplayOperations:
 
     def __init__(self, around: Replaying) -> None:
         self._around = around
+        # Whose cancelling by a process of ours waits for another step to let go.
+        self._cancelling: set[UUID] = set()
+        self._lock = Lock()
 
     def plan(self, body: PlanBody) -> dict[str, Any]:
         around = self._around
@@ -148,9 +160,18 @@ class ReplayOperations:
                 check_step(connection, found, step, acceptance)
                 if step == "promote":
                     promotion.signing_key(self._around)
-                if at_it is not None or _is_leased(connection, replay_id, owner):
+                if at_it is not None:
+                    return not self._is_first(replay_id)
+                if _is_leased(connection, replay_id, owner):
                     return False
         raise busy(None)
+
+    def _is_first(self, replay_id: UUID) -> bool:
+        """Whether no process of ours waits already to cancel it; if so, the caller starts it."""
+        with self._lock:
+            is_first = replay_id not in self._cancelling
+            self._cancelling.add(replay_id)
+        return is_first
 
     def _renew(self, replay_id: UUID, owner: str) -> None:
         try:
@@ -170,6 +191,9 @@ class ReplayOperations:
         """Let the step be taken again at once, and say why it has to be: `told_itself` when its
         process has most likely done so.
         """
+        with self._lock:
+            if UnderWay.of(owner).step == "cancel":
+                self._cancelling.discard(replay_id)
         try:
             with self._around.pool.connection() as connection:
                 if error is not None and told_itself:

@@ -18,6 +18,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from eventlog.postgres.connections import borrowed
+from ops import replay_operations
 from ops.main import app
 from ops.watched_steps import watched
 from replay import records
@@ -26,6 +27,7 @@ from replay.holding import RENEW_SECONDS, ReplayCancelledError
 from replay.planning import UnknownProjectionError
 from replay.progress import Progress
 from replay.records import UnknownReplayError
+from replay.route_bodies import StepBody
 from replay.showing import UnmatchedReplayError, find, shown
 from replay.steps import owner_of
 from tests.cutover_side import signing_key
@@ -212,3 +214,19 @@ def test_a_launched_comparison_lets_go_of_a_replay_that_is_cancelled(stores: Wor
     stores.cancel(replay_id)
     with borrowed(stores.log.pool) as connection:
         assert shown(connection, replay_id)["next"] == []
+
+
+def test_a_cancel_that_is_posted_again_while_it_waits_starts_no_further_process(
+    stores: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replay_id, started = stores.plan("stock_levels"), list[dict[str, Any]]()
+    monkeypatch.setattr(replay_operations, "launch", lambda *_, **told: started.append(told))
+    operations = replay_operations.ReplayOperations(stores.around)
+    with borrowed(stores.log.pool) as connection:
+        records.lease(connection, replay_id, owner_of("run", "elsewhere:1:ab"))
+    for _ in range(2):
+        operations.begin("cancel", replay_id, StepBody(), "key_a")
+    assert len(started) == 1
+    started[0]["ended"](1)
+    operations.begin("cancel", replay_id, StepBody(), "key_a")
+    assert len(started) == 2
