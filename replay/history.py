@@ -15,6 +15,8 @@ from eventlog.log import GENESIS_HASH
 from eventlog.postgres.connections import Pool, borrowed
 
 PAGE_EVENTS: Final = 50_000
+# Each is looked up among the events, and a page must end long before a statement is ended.
+PAGE_HEADS: Final = 20_000
 EXAMPLES_MAX: Final = 20
 
 # The leaf as `eventlog.chain` has it, column by column, each behind its length.
@@ -63,10 +65,13 @@ SELECT count(*), count(*) FILTER (WHERE NOT fits),
         FILTER (WHERE NOT fits))[:{EXAMPLES_MAX}]
   FROM linked
 """  # noqa: S608 - constants of this module
+# Of a page, by the primary key: whether each is of the event it was signed over.
 HEADS: Final = """
-SELECT s.ledger, s.position FROM signed_heads AS s
+SELECT s.ledger, s.position, e.chain_hash IS NOT DISTINCT FROM s.chain_hash
+  FROM (SELECT ledger, position, chain_hash FROM signed_heads
+         WHERE (ledger, position) > (%s, %s) ORDER BY ledger, position LIMIT %s) AS s
   LEFT JOIN events AS e ON e.ledger = s.ledger AND e.ledger_position = s.position
- WHERE e.chain_hash IS DISTINCT FROM s.chain_hash ORDER BY s.ledger, s.position
+ ORDER BY s.ledger, s.position
 """
 
 
@@ -111,10 +116,23 @@ def check_history(
             found.edited += edited
             found.missing += last - after - events
             found.examples += (examples or ())[: EXAMPLES_MAX - len(found.examples)]
-    with borrowed(pool) as connection:
-        rows = connection.execute(HEADS).fetchmany(EXAMPLES_MAX)
-    found.heads = [f"{ledger} at {position}" for ledger, position in rows]
+    found.heads = _other_heads(pool, check)
     return found
+
+
+def _other_heads(pool: Pool, check: Callable[[], None]) -> list[str]:
+    """The first of those that were signed over another past, or over events that are gone."""
+    found: list[str] = []
+    last = ("", 0)
+    while len(found) < EXAMPLES_MAX:
+        check()
+        with borrowed(pool) as connection:
+            rows = connection.execute(HEADS, (*last, PAGE_HEADS)).fetchall()
+        found += [f"{ledger} at {position}" for ledger, position, fits in rows if not fits]
+        if len(rows) < PAGE_HEADS:
+            break
+        last = rows[-1][:2]
+    return found[:EXAMPLES_MAX]
 
 
 def faults_of_history(history: Mapping[str, Any] | None) -> Sequence[str]:

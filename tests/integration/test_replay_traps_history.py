@@ -113,10 +113,13 @@ def test_an_event_that_was_taken_out_is_missed(stores: World, postgres_database:
 
 
 def test_a_ledger_whose_hashes_were_all_made_anew_does_not_fit_what_was_signed(
-    stores: World, postgres_database: Database, tmp_path: Path
+    stores: World, postgres_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(history, "PAGE_HEADS", 1)
     key = HeadKey.in_directory(tmp_path / "keys")
     pool = stores.log.pool
+    for tenant in ("aaa", "zzz"):
+        stores.log.append_dated(stores.log.ledger("main", tenant), year(4, 5))
     save_signed_heads(pool, [key.sign(head) for head in unsigned_heads(pool)])
     where = "WHERE ledger = 'acme/main' AND ledger_position = %s"
     edit(postgres_database, f"UPDATE events SET metadata = '{{}} ' {where}", EDITED)
@@ -131,6 +134,7 @@ def test_a_ledger_whose_hashes_were_all_made_anew_does_not_fit_what_was_signed(
         )
     found = check_history(stores.log.pool, shard_positions(stores.log.pool))
     assert (found.edited, found.missing) == (0, 0)
+    assert [head.partition(" ")[0] for head in found.heads] == ["acme/main"]
     (fault,) = faults_of_history(found.as_dict())
     assert "not what was signed: the head of acme/main" in fault
 
