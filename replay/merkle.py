@@ -19,14 +19,9 @@ def root_of(leaves: Sequence[bytes]) -> bytes:
     return _node(root_of(leaves[:half]), root_of(leaves[half:]))
 
 
-def audit_path(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """What, together with the leaf at `index`, leads to the root: from the leaf upwards."""
-    if len(leaves) <= 1:
-        return []
-    half = _half(len(leaves))
-    if index < half:
-        return [*audit_path(leaves[:half], index), root_of(leaves[half:])]
-    return [*audit_path(leaves[half:], index - half), root_of(leaves[:half])]
+def audit_paths(leaves: Sequence[bytes]) -> list[list[bytes]]:
+    """Of each leaf what, together with it, leads to the root: from the leaf upwards."""
+    return _with_paths(leaves)[1]
 
 
 def root_by_path(leaf: bytes, index: int, count: int, path: Sequence[bytes]) -> bytes | None:
@@ -44,6 +39,19 @@ def root_by_path(leaf: bytes, index: int, count: int, path: Sequence[bytes]) -> 
         return None if left is None else _node(left, beside)
     right = root_by_path(leaf, index - half, count - half, lower)
     return None if right is None else _node(beside, right)
+
+
+def _with_paths(leaves: Sequence[bytes]) -> tuple[bytes, list[list[bytes]]]:
+    """The root, and the path of each leaf to it: no part of the tree is hashed twice."""
+    if len(leaves) <= 1:
+        return root_of(leaves), [[] for _ in leaves]
+    half = _half(len(leaves))
+    (left, lefts), (right, rights) = _with_paths(leaves[:half]), _with_paths(leaves[half:])
+    for path in lefts:
+        path.append(right)
+    for path in rights:
+        path.append(left)
+    return _node(left, right), [*lefts, *rights]
 
 
 def _half(count: int) -> int:

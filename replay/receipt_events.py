@@ -37,12 +37,14 @@ from eventlog.log import (
     StreamVersionConflict,
 )
 from eventlog.shards import shard_of
-from replay.merkle import audit_path, root_by_path
+from replay.merkle import audit_paths, root_by_path
 from replay.receipt import Receipt, leaf_of, receipts_of, signed_text
 from replay.records import Replay
 
 ACTOR: Final = "system_replay"
 ATTEMPTS_MAX: Final = 5
+# Of so many ledgers one statement reads what they were told.
+PAGE_LEDGERS: Final = 1_000
 # Outside of what a client's key may be made of (domain.values.KEY_PATTERN): no tenant can send a
 # command under the key of a notice, and so keep it out of its ledger.
 OUR_OWN: Final = "§"
@@ -82,6 +84,7 @@ def notice_of(receipt: Receipt) -> Notice:
     body = receipt.body
     ledgers = body["events"]["ledgers"]
     leaves = [leaf_of(each) for each in ledgers]
+    paths = audit_paths(leaves)
     return Notice(
         replay_id=body["replay_id"],
         generation=receipt.generation,
@@ -97,7 +100,7 @@ def notice_of(receipt: Receipt) -> Notice:
                 events_root=body["events"]["root"],
                 leaf=number,
                 leaves=len(leaves),
-                audit_path=tuple(beside.hex() for beside in audit_path(leaves, number)),
+                audit_path=tuple(beside.hex() for beside in paths[number]),
                 key_id=receipt.key_id,
                 signature=b64encode(receipt.signature).decode(),
             )
@@ -149,10 +152,11 @@ def append_notice(
             reraise=True,
         ):
             with attempt:
+                before = _told(reader, [ledger for ledger, _ in told], notice.stream)
                 decision = _Append(
                     notice=notice,
                     events=dict(told),
-                    versions={ledger: 1 + _length(reader, ledger, notice) for ledger, _ in told},
+                    versions={ledger: 1 + len(before[ledger]) for ledger, _ in told},
                 )
                 positions |= appender.append(shard, decision).ledger_first_positions
         crash_point("receipt.appended")
@@ -161,12 +165,12 @@ def append_notice(
 
 def missing_from(reader: LogReader, notice: Notice) -> list[str]:
     """The ledgers that do not hold the event of this switch, as it must be."""
-    found = []
-    for ledger, wanted in notice.events.items():
-        stored = reader.read_stream(ledger, notice.stream, 0)
-        if wanted not in [decode(event.type, event.data) for event in stored]:
-            found.append(ledger)
-    return found
+    stored = _told(reader, list(notice.events), notice.stream)
+    return [
+        ledger
+        for ledger, wanted in notice.events.items()
+        if wanted not in [decode(event.type, event.data) for event in stored[ledger]]
+    ]
 
 
 def is_proven(
@@ -193,8 +197,16 @@ def is_proven(
     )
 
 
-def _length(reader: LogReader, ledger: str, notice: Notice) -> int:
-    return sum(1 for _ in reader.read_stream(ledger, notice.stream, 0))
+def _told(
+    reader: LogReader, ledgers: Sequence[str], stream: str
+) -> Mapping[str, Sequence[RecordedEvent]]:
+    """What each ledger holds of the stream, in its order."""
+    found: dict[str, list[RecordedEvent]] = {ledger: [] for ledger in ledgers}
+    for first in range(0, len(ledgers), PAGE_LEDGERS):
+        page = ledgers[first : first + PAGE_LEDGERS]
+        for event in reader.read_streams([(ledger, stream, 0) for ledger in page]):
+            found[event.ledger].append(event)
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

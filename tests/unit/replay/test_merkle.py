@@ -7,7 +7,7 @@ from hashlib import sha256
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replay.merkle import audit_path, leaf_hash, root_by_path, root_of
+from replay.merkle import audit_paths, leaf_hash, root_by_path, root_of
 
 SIZES = st.integers(min_value=1, max_value=40)
 
@@ -22,15 +22,15 @@ def test_the_tree_is_that_of_rfc_6962() -> None:
     assert one == sha256(b"\x000").digest()
     left = sha256(b"\x01" + one + two).digest()
     assert root_of([one, two, three]) == sha256(b"\x01" + left + three).digest()
-    assert audit_path([one, two, three], 0) == [two, three]
-    assert audit_path([one, two, three], 2) == [left]
+    assert audit_paths([one, two, three]) == [[two, three], [one, three], [left]]
+    assert audit_paths([]) == []
 
 
 @given(SIZES, st.data())
 def test_every_leaf_leads_to_the_root_by_its_own_path_only(count: int, data: st.DataObject) -> None:
     leaves = leaves_of(count)
     index = data.draw(st.integers(min_value=0, max_value=count - 1))
-    path, root = audit_path(leaves, index), root_of(leaves)
+    path, root = audit_paths(leaves)[index], root_of(leaves)
     assert root_by_path(leaves[index], index, count, path) == root
     assert root_by_path(leaf_hash(b"another"), index, count, path) != root
     for other in (index - 1, index + 1):
