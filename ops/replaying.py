@@ -15,6 +15,7 @@ from uuid import UUID
 import clickhouse_connect
 from clickhouse_connect.driver.binding import quote_identifier
 
+from eventlog.heads import PUBLIC_NAME
 from eventlog.kafka.source import KafkaSource
 from eventlog.kafka.topics import events_topic
 from eventlog.log import LogReader
@@ -26,6 +27,7 @@ from eventlog.projection import Projection
 from ops.processes.projector import Holdings, projection_for, redis_client
 from ops.stack.errors import StackError
 from ops.stores import Stores
+from ops.verification import head_key
 from projections.catalogue import ReadModel
 from projections.movements.schema import every_table
 from replay.archive_source import ArchiveSource, ArchiveThenStore
@@ -206,8 +208,13 @@ def _source(around: Replaying, name: str, stop: Event) -> Iterator[tuple[LogRead
     kind, _, path = name.partition(":")
     bulk = around.bulk()
     if kind == "archive" and path:
-        made = ArchiveSource(path=path, identity=around.identity, dsn=around.stores.log_dsn)
-        reader = ArchiveThenStore(around.pool).of_archive(path, around.identity)
+        # Whoever names an archive over HTTP names what he likes: the store's own key has signed it.
+        own = head_key(around.stores.keys_directory / PUBLIC_NAME)
+        key = None if own is None else own.public_bytes_raw()
+        made = ArchiveSource(
+            path=path, identity=around.identity, dsn=around.stores.log_dsn, public_key=key
+        )
+        reader = ArchiveThenStore(around.pool).of_archive(path, around.identity, key)
         yield reader, replace(bulk, source=made)
     elif name == "kafka":
         settings, identity = around.stores.settings, around.identity

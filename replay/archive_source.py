@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from eventlog.log import RecordedEvent
 from eventlog.postgres.connections import borrowed, open_log_pool
 from eventlog.postgres.identity import StoreIdentity
@@ -30,10 +32,15 @@ SELECT archived.ledger, archived.position
 class ArchiveThenStore(PostgresReader):
     """A `LogReader`: a shard's positions that the archive has are read there."""
 
-    def of_archive(self, path: str, identity: StoreIdentity) -> ArchiveThenStore:
-        """Itself. Raises `ArchiveError`s, also for an archive of another history."""
+    def of_archive(
+        self, path: str, identity: StoreIdentity, public_key: bytes | None = None
+    ) -> ArchiveThenStore:
+        """Itself. Raises `ArchiveError`s, also for an archive of another history, and for one that
+        `public_key` (Ed25519, raw) has not signed.
+        """
         target = Target.of(path)
-        self._archive = ArchiveReader(target)
+        trusted = None if public_key is None else Ed25519PublicKey.from_public_bytes(public_key)
+        self._archive = ArchiveReader(target, trusted)
         if self._archive.manifest.store_id != identity.store_id:
             raise OtherStoreError(target.name, "is the archive of another store")
         self._compare(target.name, self._archive.manifest.events)
@@ -69,8 +76,9 @@ class ArchiveSource:
     path: str
     identity: StoreIdentity
     dsn: str = field(repr=False)
+    public_key: bytes | None = None
 
     def open(self) -> ReaderPages:
         pool = open_log_pool(self.dsn, size=2, name="backstock-replay-worker")
-        reader = ArchiveThenStore(pool).of_archive(self.path, self.identity)
+        reader = ArchiveThenStore(pool).of_archive(self.path, self.identity, self.public_key)
         return ReaderPages(reader, closing=pool.close)

@@ -9,6 +9,7 @@ from io import BytesIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from eventlog.log import LogGapError, RecordedEvent
 from replay.archive.faults import DamagedError
@@ -43,12 +44,12 @@ class ArchiveReader:
     """The events of a finished archive. Holds one compressed segment and one decoded row group for
     each shard that is read; one thread at a time may read a shard.
 
-    Raises `ArchiveError`s: a segment's hash is checked before anything of it is given out. The
-    chain is not: that is what `check` is for.
+    Raises `ArchiveError`s, also for what `trusted` has not signed: a segment's hash is checked
+    before anything of it is given out. The chain is not: that is what `check` is for.
     """
 
-    def __init__(self, target: Target) -> None:
-        self.manifest = target.known_manifest()
+    def __init__(self, target: Target, trusted: Ed25519PublicKey | None = None) -> None:
+        self.manifest = target.sealed(trusted).manifest
         self._target = target
         self._segments = by_shard(self.manifest.events)
         self._ends = {

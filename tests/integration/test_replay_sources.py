@@ -24,7 +24,7 @@ from eventlog.log import LogUnavailableError
 from eventlog.postgres.positions import shard_positions
 from ops.replaying import build_from
 from replay import kafka_source
-from replay.archive.faults import OtherStoreError
+from replay.archive.faults import DamagedError, OtherStoreError
 from replay.archive.target import Target
 from replay.archive.writing import write
 from replay.budget import Budget
@@ -224,13 +224,13 @@ def test_waiting_for_kafka_ends_when_the_run_is_stopped(stores: World, topic: To
             reader.read_shard(stores.log.shard("acme/main"), 0, 100)
 
 
-def archive(stores: World, tmp_path: Path) -> str:
+def archive(stores: World, tmp_path: Path, keys: str = "keys") -> str:
     place = str(tmp_path / "archive")
     write(
         Target.of(place),
         log_dsn=stores.around.stores.log_dsn,
         reader=stores.log.reader,
-        key=HeadKey.in_directory(tmp_path / "keys"),
+        key=HeadKey.in_directory(tmp_path / keys),
         now=lambda: datetime.now(UTC),
         segment_events=200,
     )
@@ -259,6 +259,17 @@ def test_an_archive_of_another_history_of_the_same_store_is_refused(
             "UPDATE events SET chain_hash = sha256(chain_hash) WHERE ledger = 'acme/main'"
         )
     with pytest.raises(OtherStoreError, match="acme/main is not the one in the store"):
+        build(stores, replay_id, f"archive:{place}", budget=Budget())
+    assert stores.replay(replay_id).state == "planned"
+
+
+def test_an_archive_that_the_key_of_the_store_has_not_signed_is_refused(
+    stores: World, tmp_path: Path
+) -> None:
+    own = HeadKey.in_directory(stores.around.stores.keys_directory)
+    place = archive(stores, tmp_path, keys="others")
+    replay_id = stores.plan("stock_levels")
+    with pytest.raises(DamagedError, match=f"is not signed by key {own.key_id}"):
         build(stores, replay_id, f"archive:{place}", budget=Budget())
     assert stores.replay(replay_id).state == "planned"
 
