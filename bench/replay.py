@@ -37,7 +37,7 @@ from replay.building import build
 from replay.cancelling import cancel
 from replay.planning import Request
 
-EVENTS = 300_000
+EVENTS = 1_200_000  # As many as a year of a wholesaler's invoices comes to.
 ITEMS = 4_000
 ROUNDS = 3
 CORES = 2

@@ -15,11 +15,12 @@ from dataclasses import replace
 import psutil
 
 from bench.figures import Figure, figure
-from bench.replay import EVENTS, TARGETS, Lab, lab
+from bench.replay import TARGETS, Lab, lab
 from replay import planning
 from replay.cancelling import cancel
 from replay.planning import Request
 
+EVENTS = 300_000
 TIMES = 10
 LOOK_SECONDS = 0.05
 

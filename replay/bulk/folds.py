@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import cast
 
 import msgspec
@@ -16,7 +17,7 @@ from domain.events import LocationRegistered
 from eventlog.codec import KNOWN_TYPES
 from eventlog.log import LogReader, RecordedEvent
 from eventlog.projection import LedgerMark, PoisonEventError
-from projections.availability.fold import HashChange, pieces
+from projections.availability.fold import EVENTS_PER_CALL_MAX, HashChange, pieces
 from projections.editions import Edition, edition
 from projections.item_facts import ITEM_STORED, LOCATION_STORED, ItemChange, item_changes, locations
 from projections.movements.dimensions import item_rows, location_rows
@@ -111,11 +112,14 @@ def _levels(read: _Read, code: Edition, _: Pages) -> Levels:
 
 def _hashes(read: _Read, code: Edition, _: Pages) -> dict[Key, HashChange]:
     found: dict[Key, HashChange] = {}
-    for piece in pieces(read, code.rules):
-        for key, change in piece.changes.items():
-            known = found.setdefault(key, change)
-            if known is not change:
-                add_hash(known, change)
+    events = iter(read)
+    # Some at a time: what is kept grows with the keys, not with the length of the range.
+    while some := list(islice(events, EVENTS_PER_CALL_MAX)):
+        for piece in pieces(some, code.rules):
+            for key, change in piece.changes.items():
+                known = found.setdefault(key, change)
+                if known is not change:
+                    add_hash(known, change)
     return found
 
 

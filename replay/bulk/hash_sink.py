@@ -9,7 +9,7 @@ that range again and goes on with the next part: nothing is added twice.
 from __future__ import annotations
 
 from itertools import islice
-from typing import Final, NamedTuple, cast
+from typing import ClassVar, Final, NamedTuple, cast
 
 import redis
 
@@ -47,6 +47,8 @@ class Written(NamedTuple):
 
 class HashSink:
     """A `Sink`."""
+
+    adds_up: ClassVar[bool] = True
 
     def __init__(
         self,

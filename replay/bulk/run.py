@@ -13,15 +13,20 @@ from replay.bulk.sinks import Sink
 from replay.bulk.workers import Workers
 
 RANGE_EVENTS: Final = 25_000
+# What adds up travels once a range, key by key: fewer and longer ranges, but enough to share out.
+SUMMED_RANGE_EVENTS_MAX: Final = 100_000
+SUMMED_RANGES: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bulk:
-    """`sink`: where a version's folded ranges go, or None when it has to be applied by itself."""
+    """`sink`: where a version's folded ranges go, or None when it has to be applied by itself.
+    `range_events`: how long a range is; None: as suits the sink and how much there is to fold.
+    """
 
     source: Source
     sink: Callable[[ReadModel], Sink | None]
-    range_events: int = RANGE_EVENTS
+    range_events: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +55,7 @@ def fold_ranges(
     workers: Workers,
     spans: Mapping[int, tuple[int, int]],
     *,
-    range_events: int,
+    range_events: int | None,
     turn: Turn,
 ) -> None:
     """Fold the positions (after, last] of each shard in `spans`, as far as `go_on` allows.
@@ -59,8 +64,9 @@ def fold_ranges(
     sinks raise. Nothing that was not written counts as done.
     """
     shard = -1
+    size = range_events or _range_events(sink, spans)
     try:
-        for answer in workers.fold(_ranges(model, sink, spans, range_events, turn)):
+        for answer in workers.fold(_ranges(model, sink, spans, size, turn)):
             if answer.of.shard != shard:
                 if not _write(sink, shard, turn):
                     return
@@ -90,6 +96,13 @@ def _write(sink: Sink, shard: int, turn: Turn) -> bool:
     if position is not None:
         turn.reached(shard, position)
     return True
+
+
+def _range_events(sink: Sink, spans: Mapping[int, tuple[int, int]]) -> int:
+    if not sink.adds_up:
+        return RANGE_EVENTS
+    share = sum(head - after for after, head in spans.values()) // SUMMED_RANGES
+    return min(max(share, RANGE_EVENTS), SUMMED_RANGE_EVENTS_MAX)
 
 
 def _ranges(

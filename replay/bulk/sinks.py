@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final, Protocol, cast
+from typing import ClassVar, Final, Protocol, cast
 
 from clickhouse_connect.driver.client import Client
 
@@ -32,7 +32,11 @@ EVENTS_MAX: Final = 1_000_000
 
 
 class Sink(Protocol):
-    """Takes the folded ranges of a shard, in order and without a hole."""
+    """Takes the folded ranges of a shard, in order and without a hole. `adds_up`: several become
+    one change before they are written.
+    """
+
+    adds_up: ClassVar[bool]
 
     def unfinished(self, shard: int, position: int) -> int | None:
         """Ask for each shard first: where a range after `position` ends that somebody began to
@@ -69,6 +73,8 @@ def join(first: Folded, then: Folded) -> Folded:
 
 class LevelSink:
     """Stock levels, items and locations: one statement a table, for hundreds of thousands."""
+
+    adds_up: ClassVar[bool] = True
 
     def __init__(self, pool: Pool, *, version: int, epoch: int) -> None:
         self._checkpoints = Checkpoints(pool, "stock_levels", version, epoch=epoch)
@@ -112,6 +118,8 @@ class LevelSink:
 
 class BlockSink:
     """Movements: each range is a claim, a block per table, and a moved checkpoint."""
+
+    adds_up: ClassVar[bool] = False
 
     def __init__(self, pool: Pool, client: Client, *, version: int, epoch: int) -> None:
         self._client = client
