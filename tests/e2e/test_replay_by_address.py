@@ -22,7 +22,13 @@ VARIABLES = {
 
 @pytest.fixture
 def elsewhere(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings of the environment, and the key that signs; no stack runs on this data directory."""
+    """Settings of the environment, and the key that signs; no stack runs on this data directory.
+
+    The log is not empty.
+    """
+    command = {"type": "register_item", "key": "item", "sku": "A-1", "name": "Lamp"}
+    with stack.client(stack.tenant("elsewhere")) as client:
+        assert all(each.accepted for each in client.submit_bulk([command]).results)
     stores = Stores.of(Settings(data=stack.data))
     shutil.copytree(stores.keys_directory, tmp_path / "keys")
     for variable, name in VARIABLES.items():
