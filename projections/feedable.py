@@ -24,8 +24,7 @@ def why_not_fed(connection: Connection[TupleRow], model: ReadModel) -> str | Non
     """The edition that is not here, or the types that other code folded; with the remedy."""
     if model.edition not in EDITIONS:
         return f"no edition {model.edition!r} in this release: its own has to feed it"
-    rows = connection.execute(FINGERPRINTS, (model.name, model.version)).fetchall()
-    built = rows[0][0] if rows else {}
+    built = built_with(connection, model)
     types = changed(built, fingerprints_here(model.name, model.edition))
     if not built or not types:  # Nothing is known of what was entered before there were editions.
         return None
@@ -34,6 +33,12 @@ def why_not_fed(connection: Connection[TupleRow], model: ReadModel) -> str | Non
         f" release that built it, and `backstock replay plan {model.name}`; or, when the code means"
         f" what it did, `backstock replay adopt {model.name}`"
     )
+
+
+def built_with(connection: Connection[TupleRow], model: ReadModel) -> Mapping[str, str]:
+    """The fingerprints of the code that has built a version; none where nothing is known of it."""
+    rows = connection.execute(FINGERPRINTS, (model.name, model.version)).fetchall()
+    return rows[0][0] if rows else {}
 
 
 def active_not_fed(connection: Connection[TupleRow]) -> dict[tuple[str, int], str]:

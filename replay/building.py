@@ -32,6 +32,7 @@ from eventlog.postgres.positions import shard_positions
 from eventlog.projection import Projection, StoreUnavailableError
 from projections.catalogue import ReadModel, versions
 from projections.editions import edition
+from projections.feedable import built_with
 from projections.fingerprints import changed, fingerprints
 from projections.versions import move_version
 from replay.budget import Budget
@@ -45,7 +46,6 @@ from replay.records import State, move, note, replay
 
 log = structlog.get_logger(__name__)
 
-FINGERPRINTS: Final = "SELECT fingerprints FROM projections WHERE projection = %s AND version = %s"
 RUNNABLE: Final[tuple[State, ...]] = ("planned", "building", "failed")
 NOTE_SECONDS: Final = 1.0
 # An outage that lasts longer ends the run; what is built stays, and the next run goes on.
@@ -156,8 +156,7 @@ def _is_full(outage: Exception) -> bool:
 
 def check_code(connection: Connection[TupleRow], model: ReadModel) -> None:
     """Raises `CodeChangedError`, `UnknownEditionError`."""
-    values = (model.name, model.version)
-    ((planned,),) = connection.execute(FINGERPRINTS, values).fetchall()
+    planned = built_with(connection, model)
     types = changed(planned, fingerprints(model.name, edition(model.edition)))
     if types:
         raise CodeChangedError(model, types)

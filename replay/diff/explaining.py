@@ -16,6 +16,7 @@ from eventlog.postgres.connections import Pool, borrowed
 from eventlog.postgres.rows import SELECT_EVENTS, recorded_event
 from eventlog.projection import PoisonEventError
 from projections.catalogue import ReadModel
+from projections.feedable import built_with
 from projections.fingerprints import changed, fingerprints
 from replay.diff.cells import MISSING, NO_EVENT, ROW, THERE, Apart, Cause, Cells, Finding, Pair
 from replay.diff.evidence import Evidence, Weigher, changed_types, explains
@@ -30,7 +31,6 @@ EVENTS_PER_FETCH: Final = 5_000
 JUDGED_KEYS_MAX: Final = 500
 READ_SECONDS_MAX: Final = 600
 
-BUILT: Final = "SELECT fingerprints FROM projections WHERE projection = %s AND version = %s"
 OF_STREAMS: Final = f"""
 SELECT n, found.* FROM unnest(%(ns)s::int[], %(ledgers)s::text[], %(streams)s::text[],
                               %(positions)s::bigint[]) AS wanted (n, l, s, p)
@@ -67,7 +67,7 @@ class Explainer:
         not be told here.
         """
         with borrowed(self._pool) as connection:
-            ((built,),) = connection.execute(BUILT, (model.name, model.version)).fetchall()
+            built = built_with(connection, model)
         return bool(changed(built, fingerprints(model.name, self._sides.edition(model))))
 
     def explain(self, pairs: Sequence[Pair], parked: Parked) -> Iterator[Finding]:

@@ -17,12 +17,12 @@ from eventlog.outages import postgres_outages
 from eventlog.postgres.connections import Pool
 from projections.catalogue import ReadModel
 from projections.editions import UnknownEditionError, edition
+from projections.feedable import built_with
 from projections.fingerprints import changed, fingerprints
 from projections.postgres import BOUNDED
 from replay.selective.outcome import KeysBusyError
 from replay.selective.selection import SelectiveError
 
-FINGERPRINTS: Final = "SELECT fingerprints FROM projections WHERE projection = %s AND version = %s"
 STANDING: Final = """
 SELECT p.state, t.replay_id, r.state
   FROM projections AS p
@@ -79,8 +79,7 @@ class NotActiveError(SelectiveError):
 
 def check_code(connection: Connection[Any], model: ReadModel) -> None:
     """Raises `OtherCodeError`, `UnknownEditionError`."""
-    rows = connection.execute(FINGERPRINTS, (model.name, model.version)).fetchall()
-    built = rows[0][0] if rows else {}
+    built = built_with(connection, model)
     # Nothing is known of what was entered before there were editions.
     types = changed(built, fingerprints(model.name, edition(model.edition))) if built else ()
     if types:
