@@ -15,7 +15,6 @@ from replay.records import Replay, UnknownReplayError, replay, replays
 from replay.steps import UnderWay, next_steps, under_way
 
 SETS_SHOWN: Final = 5
-HELD: Final = "SELECT FROM replays WHERE replay_id = %s AND owner_until > clock_timestamp()"
 FIGURES: Final = ("cells", "differing", "expected", "surprises")
 
 
@@ -52,11 +51,6 @@ def find(
         if names not in sets:
             sets.append(names)
     raise UnmatchedReplayError(sorted(projections), sets[:SETS_SHOWN])
-
-
-def is_worked_on(connection: Connection[Any], replay_id: UUID) -> bool:
-    """Whether a living process holds its lease."""
-    return connection.execute(HELD, (replay_id,)).fetchone() is not None
 
 
 def shown(connection: Connection[Any], replay_id: UUID) -> dict[str, Any]:

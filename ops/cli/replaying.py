@@ -214,14 +214,14 @@ def _watch(around: "Replaying", replay_id: UUID, *, as_json: bool) -> None:
     import time
 
     from replay.progress import Progress
-    from replay.showing import is_worked_on, shown
+    from replay.showing import shown
 
     with replay_bar() as observe:
         while True:
             with around.pool.connection() as connection:
-                if not is_worked_on(connection, replay_id):
-                    return
                 found = shown(connection, replay_id)
+            if found["step"] is None:
+                return
             if as_json:
                 print_json(found)
             elif found["progress"]:
