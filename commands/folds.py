@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 
 import msgspec
 
-from domain import stock
+from domain import moving_stock
 from domain.aggregates import STATE_TYPES, State, evolve, initial
 from domain.events import Event, StockEvent
 from domain.stock import Stock
@@ -43,7 +43,7 @@ def folded(before: Folded, event: Event, occurred_at: datetime) -> Folded:
     version, state, snapshot_version = before
     # Nine events of ten are a stock's: straight to them.
     if type(state) is Stock:
-        moved: State | None = stock.evolve(state, cast("StockEvent", event), occurred_at)
+        moved: State | None = moving_stock.evolve(state, cast("StockEvent", event), occurred_at)
     else:
         moved = evolve(state, event, occurred_at)
     return Folded(version + 1, moved, snapshot_version)

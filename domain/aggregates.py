@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from domain import charge, item, location, order, stock
+from domain import charge, item, location, moving_stock, order
 from domain.charge import Charge
 from domain.events import (
     ChargeRecorded,
     Event,
+    HandlingSet,
     ItemDescribed,
     ItemDiscontinued,
     ItemRegistered,
+    KitComposed,
+    LocationNested,
     LocationRegistered,
     OrderAllocated,
     OrderCancelled,
@@ -20,6 +23,7 @@ from domain.events import (
     OrderShipped,
     ReplayPromoted,
     ReplayRolledBack,
+    UnitDefined,
 )
 from domain.item import Item
 from domain.location import Location
@@ -49,16 +53,28 @@ def initial(stream: str) -> State | None:
 def evolve(state: State | None, event: Event, occurred_at: datetime) -> State | None:
     """Total: an event of another kind than the state leaves it as it is."""
     match event:
-        case ItemRegistered() | ItemDescribed() | ItemDiscontinued():
+        case (
+            ItemRegistered()
+            | ItemDescribed()
+            | ItemDiscontinued()
+            | UnitDefined()
+            | KitComposed()
+            | HandlingSet()
+        ):
             known = state if isinstance(state, Item) else None
             return item.evolve(known, event, occurred_at)
         case OrderPlaced() | OrderAllocated() | OrderShipped() | OrderCancelled():
             return order.evolve(state if isinstance(state, Order) else None, event, occurred_at)
-        case LocationRegistered():
-            return location.evolve(None, event, occurred_at)
+        case LocationRegistered() | LocationNested():
+            place = state if isinstance(state, Location) else None
+            return location.evolve(place, event, occurred_at)
         case ChargeRecorded():
             return charge.evolve(None, event, occurred_at)
         case ReplayPromoted() | ReplayRolledBack():
             return state
         case _:
-            return stock.evolve(state, event, occurred_at) if isinstance(state, Stock) else state
+            return (
+                moving_stock.evolve(state, event, occurred_at)
+                if isinstance(state, Stock)
+                else state
+            )

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, TypedDict, assert_never
 
 from domain.events import (
+    Component,
+    HandlingSet,
     ItemDescribed,
     ItemDiscontinued,
     ItemEvent,
     ItemRegistered,
+    KitComposed,
+    Removal,
     Tracking,
+    UnitDefined,
 )
 from domain.refusals import ItemDiscontinuedAlready, ItemExists, Refusal, UnknownItem
 from domain.streams import item_stream
@@ -19,7 +24,17 @@ from domain.values import Fact, Facts, Occasion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ratio:
+    """An exact share: of what is measured in one unit, how much it is in the item's own."""
+
+    numerator: int
+    denominator: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
+    """`units`: how much of its own unit each further one is. `components`: what one is made of."""
+
     sku: str
     name: str
     description: str = ""
@@ -33,6 +48,10 @@ class Item:
     backorder_limit: int = 0
     attributes: dict[str, str]
     discontinued_at: datetime | None = None
+    units: dict[str, Ratio] = field(default_factory=dict)
+    components: tuple[Component, ...] = ()
+    removal: Removal = "fefo"
+    shelf_life_days: int | None = None
 
     @property
     def status(self) -> Literal["active", "discontinued"]:
@@ -62,27 +81,49 @@ class ItemChanges(TypedDict, total=False):
 
 def evolve(item: Item | None, event: ItemEvent, occurred_at: datetime) -> Item | None:
     """The state after one more fact of its stream; an end before any beginning says nothing."""
+    if isinstance(event, ItemRegistered | ItemDescribed):
+        return _described(item, event)
+    if item is None:
+        return None
     match event:
-        case ItemRegistered() | ItemDescribed():
-            return Item(
-                sku=event.sku,
-                name=event.name,
-                description=event.description,
-                category=event.category,
-                media_urls=event.media_urls,
-                gtin=event.gtin,
-                unit=event.unit,
-                tracking=event.tracking,
-                reorder_point=event.reorder_point,
-                safety_stock=event.safety_stock,
-                backorder_limit=event.backorder_limit,
-                attributes=event.attributes,
-                discontinued_at=None if item is None else item.discontinued_at,
-            )
         case ItemDiscontinued():
-            return None if item is None else replace(item, discontinued_at=occurred_at)
+            return replace(item, discontinued_at=occurred_at)
+        case UnitDefined(unit=unit, numerator=numerator, denominator=denominator):
+            ratio = Ratio(numerator=numerator, denominator=denominator)
+            return replace(item, units={**item.units, unit: ratio})
+        case KitComposed(components=components):
+            return replace(item, components=components)
+        case HandlingSet(removal=removal, shelf_life_days=days):
+            return replace(item, removal=removal, shelf_life_days=days)
         case _:
             assert_never(event)
+
+
+def _described(item: Item | None, event: ItemRegistered | ItemDescribed) -> Item:
+    described = Item(
+        sku=event.sku,
+        name=event.name,
+        description=event.description,
+        category=event.category,
+        media_urls=event.media_urls,
+        gtin=event.gtin,
+        unit=event.unit,
+        tracking=event.tracking,
+        reorder_point=event.reorder_point,
+        safety_stock=event.safety_stock,
+        backorder_limit=event.backorder_limit,
+        attributes=event.attributes,
+    )
+    if item is None:
+        return described
+    return replace(
+        described,
+        discontinued_at=item.discontinued_at,
+        units=item.units,
+        components=item.components,
+        removal=item.removal,
+        shelf_life_days=item.shelf_life_days,
+    )
 
 
 def register(item: Item | None, proposed: ItemRegistered, occasion: Occasion) -> Facts | Refusal:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from domain.events import LocationEvent, LocationRegistered, LocationType
+from domain.events import LocationEvent, LocationNested, LocationRegistered, LocationType
 from domain.refusals import LocationExists, Refusal
 from domain.streams import location_stream
 from domain.values import Fact, Facts, Occasion
@@ -18,14 +18,17 @@ class Location:
     type: LocationType = "warehouse"
     latitude_microdegrees: int | None = None
     longitude_microdegrees: int | None = None
+    parent: str | None = None
 
 
 def evolve(
-    location: Location | None,  # noqa: ARG001 - a location has one fact so far
+    location: Location | None,
     event: LocationEvent,
     occurred_at: datetime,  # noqa: ARG001 - every aggregate evolves with the same arguments
-) -> Location:
+) -> Location | None:
     """The state after one more fact of its stream."""
+    if isinstance(event, LocationNested):
+        return None if location is None else replace(location, parent=event.parent)
     return Location(
         location=event.location,
         name=event.name,

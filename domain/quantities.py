@@ -6,20 +6,36 @@ from dataclasses import dataclass
 
 from domain.construction import made_often
 from domain.events import (
+    ArrivalClosed,
+    ArrivalExpected,
+    BackorderClosed,
     CommitmentReleased,
     CountRestated,
     DiscrepancyFound,
     Event,
+    HoldReleased,
+    PickedShipped,
     ReservationExpired,
     ReservationReleased,
     ShortfallStated,
     StockAdjusted,
+    StockArrived,
+    StockBackordered,
     StockCommitted,
+    StockConsumed,
     StockCounted,
+    StockDispatched,
+    StockHeld,
+    StockMovedIn,
+    StockMovedOut,
+    StockPicked,
+    StockProduced,
     StockReceived,
     StockReserved,
     StockReturned,
     StockShipped,
+    StockUnpicked,
+    StockWrittenOff,
 )
 
 
@@ -35,6 +51,9 @@ class Deltas:
     committed: int = 0
     picked: int = 0
     held: int = 0
+    incoming: int = 0
+    in_transit: int = 0
+    waiting: int = 0
     uncovered: int | None = None
 
 
@@ -71,4 +90,42 @@ def deltas(event: Event) -> Deltas:
         case ShortfallStated():
             return Deltas(uncovered=event.uncovered)
         case _:
+            return _of_further(event)
+
+
+def _of_further(event: Event) -> Deltas:
+    match event:
+        case StockPicked(quantity=units):
+            return Deltas(committed=-units, picked=units)
+        case StockUnpicked(quantity=units):
+            return Deltas(committed=units, picked=-units)
+        case PickedShipped(quantity=units):
+            return Deltas(on_hand=-units, picked=-units)
+        case StockHeld(quantity=units):
+            return Deltas(held=units)
+        case HoldReleased(quantity=units):
+            return Deltas(held=-units)
+        case StockWrittenOff(quantity=units):
+            return Deltas(on_hand=-units, held=0 if event.hold_id is None else -units)
+        case StockMovedOut(quantity=units) | StockDispatched(quantity=units):
+            return Deltas(on_hand=-units)
+        case StockConsumed(quantity=units):
+            return Deltas(on_hand=-units)
+        case StockMovedIn(quantity=units) | StockArrived(quantity=units):
+            return Deltas(on_hand=units)
+        case StockProduced(quantity=units):
+            return Deltas(on_hand=units)
+        case ArrivalExpected(quantity=units):
+            return _arrival(event.source, units)
+        case ArrivalClosed(quantity=units):
+            return _arrival(event.source, -units)
+        case StockBackordered(quantity=units):
+            return Deltas(waiting=units)
+        case BackorderClosed(quantity=units):
+            return Deltas(waiting=-units)
+        case _:
             return UNMOVED
+
+
+def _arrival(source: str, units: int) -> Deltas:
+    return Deltas(incoming=units) if source == "purchase" else Deltas(in_transit=units)

@@ -22,9 +22,10 @@ from domain.events import (
 )
 from domain.item import Item
 from domain.location import Location
+from domain.moving_stock import MovingStock
 from domain.quantities import deltas
 from domain.refusals import UnknownItem, UnknownLocation
-from domain.stock import Count, MovingStock, Promise, Stock
+from domain.stock import Count, Promise, Stock
 from domain.stock_history import HistoryNeededError, StaleHistoryError, StockHistory
 from domain.values import Fact, Facts, Occasion
 

@@ -40,7 +40,7 @@ SHARED: Mapping[str, Sequence[ModuleType]] = {
 }
 SCRIPTS: Mapping[str, Sequence[str]] = {"availability": ("apply.lua",)}
 PROJECTIONS = "projections"
-FACTS = "domain.events"
+FACTS = "domain.facts"
 STEPS = "eventlog.upcasters"
 
 

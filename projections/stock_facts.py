@@ -40,6 +40,7 @@ class StockFact(msgspec.Struct, gc=False, kw_only=True):
     order_id: str | None = None
     line: Micros | None = None
     reservation_id: str | None = None
+    hold_id: str | None = None
     count_id: str = ""
     reason: str = ""
     document: str = ""
@@ -89,6 +90,35 @@ def _returned(fact: StockFact) -> Move:
     return fact.quantity, 0, 0, 0, fact.quantity if fact.to == "damaged" else 0
 
 
+def _left(fact: StockFact) -> Move:
+    return -fact.quantity, 0, 0, 0, 0
+
+
+def _picked(fact: StockFact) -> Move:
+    return 0, 0, -fact.quantity, fact.quantity, 0
+
+
+def _unpicked(fact: StockFact) -> Move:
+    return 0, 0, fact.quantity, -fact.quantity, 0
+
+
+def _picked_shipped(fact: StockFact) -> Move:
+    return -fact.quantity, 0, 0, -fact.quantity, 0
+
+
+def _held(fact: StockFact) -> Move:
+    return 0, 0, 0, 0, fact.quantity
+
+
+def _unheld(fact: StockFact) -> Move:
+    return 0, 0, 0, 0, -fact.quantity
+
+
+def _written_off(fact: StockFact) -> Move:
+    units = -fact.quantity
+    return units, 0, 0, 0, 0 if fact.hold_id is None else units
+
+
 def _stated(_: StockFact) -> Move:
     return 0, 0, 0, 0, 0
 
@@ -111,6 +141,24 @@ MOVES: Mapping[str, Callable[[StockFact], Move]] = {
     SHIPPED: _shipped,
     RETURNED: _returned,
     SHORTFALL_STATED: _stated,
+    "stock.reservation_extended.v1": _stated,
+    "stock.picked.v1": _picked,
+    "stock.unpicked.v1": _unpicked,
+    "stock.picked_shipped.v1": _picked_shipped,
+    "stock.held.v1": _held,
+    "stock.hold_released.v1": _unheld,
+    "stock.written_off.v1": _written_off,
+    "stock.arrival_expected.v1": _stated,
+    "stock.arrival_closed.v1": _stated,
+    "stock.backordered.v1": _stated,
+    "stock.backorder_closed.v1": _stated,
+    "stock.moved_out.v1": _left,
+    "stock.moved_in.v1": _arrived,
+    "stock.dispatched.v1": _left,
+    "stock.arrived.v1": _arrived,
+    "stock.consumed.v1": _left,
+    "stock.produced.v1": _arrived,
+    "stock.traced.v1": _stated,
 }
 _decode = msgspec.json.Decoder(StockFact).decode
 

@@ -33,10 +33,11 @@ from domain.events import (
 )
 from domain.item import Item
 from domain.location import Location
+from domain.moving_stock import evolve
 from domain.order import Order
 from domain.refusals import Refusal
 from domain.shelf import Shelf
-from domain.stock import Stock, evolve
+from domain.stock import Stock
 from domain.stock_history import StockHistory
 from domain.streams import order_stream, stock_stream
 from domain.values import Facts, Occasion

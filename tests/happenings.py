@@ -24,9 +24,16 @@ PLACES = ("WH", "SHOP/1")
 
 def stream_of(event: Event) -> str:
     match event:
-        case facts.ItemRegistered() | facts.ItemDescribed() | facts.ItemDiscontinued():
+        case (
+            facts.ItemRegistered()
+            | facts.ItemDescribed()
+            | facts.ItemDiscontinued()
+            | facts.UnitDefined()
+            | facts.KitComposed()
+            | facts.HandlingSet()
+        ):
             return item_stream(event.sku)
-        case facts.LocationRegistered():
+        case facts.LocationRegistered() | facts.LocationNested():
             return location_stream(event.location)
         case facts.ChargeRecorded():
             return charge_stream(event.charge_id)
@@ -130,6 +137,7 @@ def _reservation(number: int, units: int, stock: dict[str, Any]) -> list[Event]:
     hold = {**stock, "reservation_id": f"r{number}"}
     return [
         facts.StockReserved(**hold, quantity=units + 4, expires_at=START),
+        facts.ReservationExtended(**hold, expires_at=START + timedelta(days=number)),
         facts.ReservationReleased(**hold, quantity=1),
         facts.ReservationExpired(**hold, quantity=1),
         facts.StockShipped(**hold, quantity=2),
@@ -159,6 +167,79 @@ def _cancelled_order(number: int, units: int, stock: dict[str, Any]) -> list[Eve
         *order_of_lines(order_id, [(stock["sku"], stock["location"], units)])[:3],
         facts.CommitmentReleased(**stock, order_id=order_id, line=1, quantity=units),
         facts.OrderCancelled(order_id=order_id, reason="changed mind"),
+    ]
+
+
+def _picking(number: int, units: int, stock: dict[str, Any]) -> list[Event]:
+    order_id = f"p{number}"
+    line = {**stock, "order_id": order_id, "line": 1}
+    return [
+        *order_of_lines(order_id, [(stock["sku"], stock["location"], units + 2)])[:3],
+        facts.StockPicked(**line, quantity=units + 1, pick_id="pick"),
+        facts.StockUnpicked(**line, quantity=1),
+        facts.PickedShipped(
+            **line, quantity=units, shipment_id="box", unit_price_micros=1, currency="GBP"
+        ),
+    ]
+
+
+def _conditions(number: int, units: int, stock: dict[str, Any]) -> list[Event]:
+    hold = {**stock, "hold_id": f"h{number}"}
+    return [
+        facts.StockHeld(**hold, kind="quality", quantity=units + 2, reason_code="smell"),
+        facts.HoldReleased(**hold, quantity=1),
+        facts.StockWrittenOff(**hold, quantity=1, reason_code="rotten", document="W 1"),
+        facts.StockWrittenOff(**stock, quantity=units, reason_code="theft"),
+    ]
+
+
+def _arrivals(number: int, units: int, stock: dict[str, Any]) -> list[Event]:
+    found: list[Event] = []
+    for source in ("purchase", "transfer"):
+        due = {**stock, "source": source, "source_id": f"s{number}", "line": 1}
+        found += [
+            facts.ArrivalExpected(**due, quantity=units + 1, expected_on=START.date()),
+            facts.ArrivalClosed(**due, quantity=units, outcome="received"),
+            facts.ArrivalClosed(**due, quantity=1, outcome="short"),
+        ]
+    return found
+
+
+def _moves(number: int, units: int, stock: dict[str, Any]) -> list[Event]:
+    moved = {**stock, "quantity": units}
+    return [
+        facts.StockMovedOut(**moved, move_id=f"m{number}", destination="BIN"),
+        facts.StockMovedIn(**moved, move_id=f"m{number}", origin="BIN"),
+        facts.StockDispatched(**moved, transfer_id=f"t{number}", line=1, destination="SHOP/1"),
+        facts.StockArrived(**moved, transfer_id=f"t{number}", line=1, origin="SHOP/1"),
+        facts.StockConsumed(**moved, assembly_id=f"a{number}"),
+        facts.StockProduced(**moved, assembly_id=f"a{number}"),
+    ]
+
+
+def _waiting(number: int, units: int, stock: dict[str, Any]) -> list[Event]:
+    line = {**stock, "order_id": f"w{number}", "line": 1}
+    return [
+        facts.StockBackordered(**line, quantity=units + 1),
+        facts.BackorderClosed(**line, quantity=units, outcome="allocated"),
+    ]
+
+
+def _lots(number: int, units: int, stock: dict[str, Any]) -> list[Event]:
+    lot = facts.TracedUnits(lot=f"L{number % 3}", on_hand=units, expires_on=START.date())
+    return [
+        facts.StockReceived(**stock, quantity=units),
+        facts.StockTraced(**stock, cause_event_id="x", units=(lot,)),
+    ]
+
+
+def _handling(number: int, units: int, stock: dict[str, Any]) -> list[Event]:
+    sku = stock["sku"]
+    return [
+        facts.UnitDefined(sku=sku, unit=f"case {number}", numerator=units),
+        facts.KitComposed(sku=sku, components=(facts.Component(sku="SKU-1", quantity=units),)),
+        facts.HandlingSet(sku=sku, removal="lifo", shelf_life_days=units),
+        facts.LocationNested(location=stock["location"], parent="SITE"),
     ]
 
 
@@ -197,6 +278,13 @@ HAPPENINGS: Sequence[Callable[[int, int, dict[str, Any]], list[Event]]] = (
     _shortfall,
     _order,
     _cancelled_order,
+    _picking,
+    _conditions,
+    _arrivals,
+    _moves,
+    _waiting,
+    _lots,
+    _handling,
     _charge,
     _description,
     _end_of_life,

@@ -15,7 +15,16 @@ from replay.verify.catalogue import Entry, ShardMark, Streams
 from replay.verify.ledger import LedgerFold
 from replay.verify.report import LawResult
 from replay.verify.rows import EventRow, LedgerRow, microseconds
-from replay.verify.stock import COUNTED, MOVES, RESTATED, STATED, Data, Move
+from replay.verify.stock import (
+    COUNTED,
+    EXTENDED,
+    MOVES,
+    RESTATED,
+    STATED,
+    TRACED,
+    Data,
+    Move,
+)
 
 PAGE_POSITIONS = 20_000
 # As the driver decodes them fastest: instants in microseconds since 1970, ids as their 16 bytes.
@@ -97,8 +106,13 @@ def corrections_of(connection: psycopg.Connection, entry: Entry) -> Corrections:
     return {ledger: numbers for ledger, numbers in told if numbers}
 
 
+WITHOUT_FIGURE = (EXTENDED, TRACED)
+
+
 def quantity_of(kind: str, data: Data) -> int:
     """The event's own figure, whatever it is called there."""
+    if kind in WITHOUT_FIGURE:
+        return 0
     if kind == COUNTED:
         name = "counted"
     elif kind == STATED:
@@ -111,7 +125,7 @@ def quantity_of(kind: str, data: Data) -> int:
 
 def expected_row(row: EventRow, data: Data, moved: Move) -> Row:
     """In the order of COLUMNS."""
-    on_hand, reserved, committed, held = moved
+    on_hand, reserved, committed, picked, held = moved
     get = data.get
     return (
         row.position,
@@ -127,7 +141,7 @@ def expected_row(row: EventRow, data: Data, moved: Move) -> Row:
         on_hand,
         reserved,
         committed,
-        0,
+        picked,
         held,
         get("uncovered"),
         get("quantity") or quantity_of(row.type, data),

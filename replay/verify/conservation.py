@@ -8,7 +8,32 @@ from replay.verify.ledger import LedgerFold
 from replay.verify.orders import Line, Order
 from replay.verify.report import LawResult
 from replay.verify.rows import EventRow
-from replay.verify.stock import COUNTED, FOUND, SHIPPED, Data, Move, Stock
+from replay.verify.stock import (
+    COUNTED,
+    FOUND,
+    PICKED_SHIPPED,
+    RETURNED,
+    SHIPPED,
+    WRITTEN_OFF,
+    Data,
+    Move,
+    Stock,
+)
+
+IN = (
+    "stock.received.v1",
+    RETURNED,
+    "stock.moved_in.v1",
+    "stock.arrived.v1",
+    "stock.produced.v1",
+)
+OUT = (
+    SHIPPED,
+    PICKED_SHIPPED,
+    "stock.moved_out.v1",
+    "stock.dispatched.v1",
+    "stock.consumed.v1",
+)
 
 
 class ConservationCheck:
@@ -27,9 +52,9 @@ class ConservationCheck:
         self._law.checked += 1
         if moved[0]:
             self._sum(row.type, data)
-        if moved[2]:
-            self._commit(row, data, stock, moved[2])
-        if stock.muddle or stock.reserved < 0 or stock.committed < 0:
+        if moved[2] + moved[3]:
+            self._commit(row, data, stock, moved[2] + moved[3])
+        if stock.muddle or min(stock.reserved, stock.committed, stock.picked) < 0:
             self._law.differ(
                 where=f"promises of {stock.name} after {row.name}",
                 expected="each made once, and closed for what it held",
@@ -67,9 +92,9 @@ class ConservationCheck:
 
     def _sum(self, kind: str, data: Data) -> None:
         sku = data["sku"]
-        if kind == SHIPPED:
+        if kind in OUT:
             self._went_out[sku] = self._went_out.get(sku, 0) + data["quantity"]
-        elif kind in ("stock.received.v1", "stock.returned.v1"):
+        elif kind in IN:
             self._came_in[sku] = self._came_in.get(sku, 0) + data["quantity"]
         else:
             self._adjusted[sku] = self._adjusted.get(sku, 0) + _adjusted(kind, data)
@@ -108,5 +133,9 @@ def _adjusted(kind: str, data: Data) -> int:
     if kind == COUNTED:
         units = data["counted"] - data["expected"]
     else:
-        units = data["quantity"] if kind == FOUND else data["delta"]
+        units = (
+            -data["quantity"]
+            if kind == WRITTEN_OFF
+            else data["quantity" if kind == FOUND else "delta"]
+        )
     return units

@@ -10,11 +10,18 @@ from replay.verify.orders import Order, placed
 from replay.verify.rows import EventRow
 from replay.verify.stock import MOVES, Data, Move, Stock
 
-NOTHING_MOVED: Move = (0, 0, 0, 0)
+NOTHING_MOVED: Move = (0, 0, 0, 0, 0)
 ITEM_TYPES = ("item.registered.v1", "item.described.v1", "item.discontinued.v1")
 ORDER_TYPES = ("order.placed.v1", "order.allocated.v1", "order.shipped.v1", "order.cancelled.v1")
 REPLAY_TYPES = ("replay.promoted.v1", "replay.rolled_back.v1")
-OTHER_TYPES = ("location.registered.v1", "charge.recorded.v1", *REPLAY_TYPES)
+HANDLING_TYPES = ("item.unit_defined.v1", "item.kit_composed.v1", "item.handling_set.v1")
+OTHER_TYPES = (
+    *HANDLING_TYPES,
+    "location.registered.v1",
+    "location.nested.v1",
+    "charge.recorded.v1",
+    *REPLAY_TYPES,
+)
 KNOWN_TYPES = {*MOVES, *ITEM_TYPES, *ORDER_TYPES, *OTHER_TYPES}
 AGGREGATES = ("stock", "item", "location", "order", "charge", "replay")
 
@@ -78,7 +85,8 @@ class LedgerFold:
                 self._item(row, data)
             case "location":
                 _in_stream(row, f"location-{data['location']}")
-                self.locations[data["location"]] = _described(row, data)
+                if row.type == "location.registered.v1":
+                    self.locations[data["location"]] = _described(row, data)
             case "replay":  # A receipt speaks of read models: no cell is made of it.
                 _in_stream(row, f"replay-{data['replay_id']}")
             case _:
@@ -104,6 +112,8 @@ class LedgerFold:
     def _item(self, row: EventRow, data: Data) -> None:
         sku = data["sku"]
         _in_stream(row, f"item-{sku}")
+        if row.type in HANDLING_TYPES:  # No cell of the items' table is made of these.
+            return
         if row.type == "item.discontinued.v1":
             item = self.items[sku]
             item.status, item.position = "discontinued", row.position

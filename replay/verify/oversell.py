@@ -37,11 +37,12 @@ class OversellCheck:
         touched = self._touched.get(stock.stream)
         # Without a command there is no saying where it began: then each event is one.
         if touched is None or not in_command:
-            on_hand, reserved, committed, held = moved
+            on_hand, reserved, committed, picked, held = moved
+            kept = stock.held - held + stock.picked - picked
             touched = self._touched[stock.stream] = Touched(
                 stock,
-                max(0, stock.on_hand - on_hand - stock.held + held),
-                stock.available - on_hand + reserved + committed + held,
+                max(0, stock.on_hand - on_hand - kept),
+                stock.available - on_hand + reserved + committed + picked + held,
             )
         if stock.on_hand < 0:
             self._law.differ(
@@ -49,12 +50,13 @@ class OversellCheck:
                 expected="0 or more",
                 found=stock.on_hand,
             )
-        if stock.held < 0:
-            self._law.differ(
-                where=f"held units of {stock.name} after {row.name}",
-                expected="0 or more",
-                found=stock.held,
-            )
+        for what, units in (("held", stock.held), ("picked", stock.picked)):
+            if units < 0:
+                self._law.differ(
+                    where=f"{what} units of {stock.name} after {row.name}",
+                    expected="0 or more",
+                    found=units,
+                )
         if row.type == SHIPPED:
             self._shipment(row, data, touched)
         elif row.type in (COMMITTED, RESERVED):

@@ -8,14 +8,18 @@ from datetime import datetime
 from typing import Any
 
 Data = dict[str, Any]
-Move = tuple[int, int, int, int]
-"""Signed units by which on hand, reserved, committed and held change."""
+Move = tuple[int, int, int, int, int]
+"""Signed units by which on hand, reserved, committed, picked and held change."""
 Uncovered = tuple[str, str, int | None, int]
 """A promise that loses units: kind, id, line, how many."""
 RESERVED, COMMITTED = "stock.reserved.v1", "stock.committed.v1"
 SHIPPED, RETURNED = "stock.shipped.v1", "stock.returned.v1"
 COUNTED, RESTATED = "stock.counted.v1", "stock.count_restated.v1"
 FOUND, STATED = "stock.discrepancy_found.v1", "stock.shortfall_stated.v1"
+EXTENDED, TRACED = "stock.reservation_extended.v1", "stock.traced.v1"
+PICKED, UNPICKED = "stock.picked.v1", "stock.unpicked.v1"
+PICKED_SHIPPED, WRITTEN_OFF = "stock.picked_shipped.v1", "stock.written_off.v1"
+HELD, LET_GO = "stock.held.v1", "stock.hold_released.v1"
 
 
 def _units(data: Data) -> int:
@@ -34,34 +38,71 @@ def _delta(data: Data) -> int:
 
 def _adjusted(data: Data) -> Move:
     units = _delta(data)
-    return units, 0, 0, units if data.get("condition", "stock") == "damaged" else 0
+    return units, 0, 0, 0, units if data.get("condition", "stock") == "damaged" else 0
 
 
 def _shipped(data: Data) -> Move:
     left = -_units(data)
     reserved = left if data.get("reservation_id") is not None else 0
-    return left, reserved, left if data.get("order_id") is not None else 0, 0
+    return left, reserved, left if data.get("order_id") is not None else 0, 0, 0
 
 
 def _returned(data: Data) -> Move:
     units = _units(data)
-    return units, 0, 0, units if data.get("to", "stock") == "damaged" else 0
+    return units, 0, 0, 0, units if data.get("to", "stock") == "damaged" else 0
+
+
+def _written_off(data: Data) -> Move:
+    left = -_units(data)
+    return left, 0, 0, 0, 0 if data.get("hold_id") is None else left
+
+
+def _came(data: Data) -> Move:
+    return _units(data), 0, 0, 0, 0
+
+
+def _went(data: Data) -> Move:
+    return -_units(data), 0, 0, 0, 0
+
+
+def _nothing(data: Data) -> Move:
+    if "quantity" in data:
+        _units(data)
+    return 0, 0, 0, 0, 0
 
 
 MOVES: Mapping[str, Callable[[Data], Move]] = {
-    "stock.received.v1": lambda data: (_units(data), 0, 0, 0),
+    "stock.received.v1": _came,
     "stock.adjusted.v1": _adjusted,
-    COUNTED: lambda data: (data["counted"] - data["expected"], 0, 0, 0),
-    RESTATED: lambda data: (_delta(data), 0, 0, 0),
-    FOUND: lambda data: (_units(data), 0, 0, 0),
-    RESERVED: lambda data: (0, _units(data), 0, 0),
-    "stock.reservation_released.v1": lambda data: (0, -_units(data), 0, 0),
-    "stock.reservation_expired.v1": lambda data: (0, -_units(data), 0, 0),
-    COMMITTED: lambda data: (0, 0, _units(data), 0),
-    "stock.commitment_released.v1": lambda data: (0, 0, -_units(data), 0),
+    COUNTED: lambda data: (data["counted"] - data["expected"], 0, 0, 0, 0),
+    RESTATED: lambda data: (_delta(data), 0, 0, 0, 0),
+    FOUND: _came,
+    RESERVED: lambda data: (0, _units(data), 0, 0, 0),
+    EXTENDED: _nothing,
+    "stock.reservation_released.v1": lambda data: (0, -_units(data), 0, 0, 0),
+    "stock.reservation_expired.v1": lambda data: (0, -_units(data), 0, 0, 0),
+    COMMITTED: lambda data: (0, 0, _units(data), 0, 0),
+    "stock.commitment_released.v1": lambda data: (0, 0, -_units(data), 0, 0),
     SHIPPED: _shipped,
     RETURNED: _returned,
-    STATED: lambda _: (0, 0, 0, 0),
+    STATED: lambda _: (0, 0, 0, 0, 0),
+    PICKED: lambda data: (0, 0, -_units(data), _units(data), 0),
+    UNPICKED: lambda data: (0, 0, _units(data), -_units(data), 0),
+    PICKED_SHIPPED: lambda data: (-_units(data), 0, 0, -_units(data), 0),
+    HELD: lambda data: (0, 0, 0, 0, _units(data)),
+    LET_GO: lambda data: (0, 0, 0, 0, -_units(data)),
+    WRITTEN_OFF: _written_off,
+    "stock.arrival_expected.v1": _nothing,
+    "stock.arrival_closed.v1": _nothing,
+    "stock.backordered.v1": _nothing,
+    "stock.backorder_closed.v1": _nothing,
+    "stock.moved_out.v1": _went,
+    "stock.moved_in.v1": _came,
+    "stock.dispatched.v1": _went,
+    "stock.arrived.v1": _came,
+    "stock.consumed.v1": _went,
+    "stock.produced.v1": _came,
+    TRACED: lambda _: (0, 0, 0, 0, 0),
 }
 
 
@@ -89,6 +130,7 @@ class Stock:
     on_hand: int = 0
     reserved: int = 0
     committed: int = 0
+    picked: int = 0
     held: int = 0
     allowance: int = 0
     shortfall: int = 0
@@ -106,17 +148,12 @@ class Stock:
         return f"{self.sku} at {self.location}"
 
     @property
-    def picked(self) -> int:
-        """No event of today picks."""
-        return 0
-
-    @property
     def promised(self) -> int:
-        return self.reserved + self.committed + self.held
+        return self.reserved + self.committed + self.picked + self.held
 
     @property
     def available(self) -> int:
-        return self.on_hand - self.reserved - self.committed - self.held
+        return self.on_hand - self.promised
 
     @property
     def uncovered(self) -> int:
@@ -136,7 +173,7 @@ class Stock:
     def apply(self, kind: str, data: Data, occurred_at: datetime) -> Move:
         """Raises KeyError, TypeError or ValueError on what no version of the event holds."""
         moved = MOVES[kind](data)
-        on_hand, reserved, committed, held = moved
+        on_hand, reserved, committed, picked, held = moved
         if on_hand:
             self.on_hand += on_hand
             if self.moved_at is None or self.moved_at < occurred_at:
@@ -144,9 +181,12 @@ class Stock:
         if reserved:
             self.reserved += reserved
             self._promise(("reservation", data["reservation_id"], None), reserved, data)
-        if committed:
+        if committed or picked:
             self.committed += committed
-            self._promise(("order", data["order_id"], data["line"]), committed, data)
+            self.picked += picked
+            # What is picked stays promised: only the rest of what moves makes or ends a promise.
+            if committed + picked:
+                self._promise(("order", data["order_id"], data["line"]), committed + picked, data)
         if held:
             self.held += held
         if kind in (COUNTED, RESTATED):
@@ -162,9 +202,9 @@ class Stock:
     def _promise(self, name: tuple[str, str, int | None], units: int, data: Data) -> None:
         if units > 0:
             self.allowance = data.get("backorder_limit", 0)
-            if name in self.promises:
+            if name in self.promises and name[0] == "reservation":
                 self.muddle = self.muddle or f"{name[0]} {name[1]} promised twice"
-            self.promises[name] = units
+            self.promises[name] = self.promises.get(name, 0) + units
             return
         left = self.promises.get(name, 0) + units
         if left > 0:

@@ -22,7 +22,8 @@ from domain.events import (
     StockReturned,
     StockShipped,
 )
-from domain.stock import Stock, evolve, fold
+from domain.moving_stock import evolve, fold
+from domain.stock import Stock
 from tests.builders import PLACE, SKU, minute
 
 SKUS = st.just(SKU)

@@ -28,13 +28,14 @@ from domain.laws import (
     promises_add_up,
     shortfall_is_stated,
 )
+from domain.moving_stock import evolve, fold
 from domain.order import Order
 from domain.order import evolve as evolve_order
 from domain.promises import expire, release, reserve
 from domain.promises import ship as ship_units
 from domain.refusals import ExceedsCommitted, InsufficientStock, OrderState, Refusal
 from domain.shelf import Shelf
-from domain.stock import COUNTS_KEPT, Stock, evolve, fold
+from domain.stock import COUNTS_KEPT, Stock
 from domain.stock_facts import accept_return, adjust, count, receive
 from domain.stock_history import StockHistory
 from domain.streams import stock_stream

@@ -7,12 +7,13 @@ import pytest
 from domain.events import Event, StockEvent
 from domain.fulfilment import place
 from domain.fulfilment import ship as ship_order
+from domain.moving_stock import evolve
 from domain.order import LineState, Order
 from domain.order import evolve as evolve_order
 from domain.promises import ship
 from domain.refusals import CountExists, Refusal
 from domain.shelf import Shelf
-from domain.stock import COUNTS_KEPT, evolve
+from domain.stock import COUNTS_KEPT
 from domain.stock_facts import accept_return, adjust, count, receive
 from domain.stock_history import HistoryNeededError, StaleHistoryError, StockHistory
 from domain.values import Facts

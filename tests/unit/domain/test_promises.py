@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from domain.events import Event
+from domain.moving_stock import fold
 from domain.promises import due_reservations, expire, release, reserve, ship
 from domain.refusals import (
     ExceedsReserved,
@@ -19,7 +20,7 @@ from domain.refusals import (
     UnknownReservation,
 )
 from domain.shelf import Shelf
-from domain.stock import CLOSED_KEPT, fold
+from domain.stock import CLOSED_KEPT
 from domain.values import Facts
 from tests.builders import (
     NEVER,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -25,13 +26,16 @@ from eventlog.codec import (
     encode,
     encode_metadata,
 )
-from eventlog.upcasters import Fields, upcast
+from eventlog.upcasters import STEPS, Fields, upcast
 
+ROOT = Path(__file__).parents[3]
 AT = datetime(2026, 3, 1, 12, 30, 0, 5, tzinfo=UTC)
 HERE: dict[str, Any] = {"sku": "A", "location": "hall"}
 ITEM: dict[str, Any] = {"sku": "A", "name": "Ä cup", "attributes": {"colour": "red"}}
 
-# One sample of every type, as it lies in the log. Never change a line: add one.
+# A sample of every type, as it lies in the log: here, or in a file named for the type. Never
+# change one: add one.
+FILES = {path.stem: path.read_bytes() for path in (ROOT / "tests/pinned_events").glob("*.json")}
 PINNED: list[tuple[Event, str, bytes]] = [
     (
         facts.ItemRegistered(**ITEM, media_urls=("https://a/b",), reorder_point=3),
@@ -211,7 +215,16 @@ def test_a_fact_is_stored_by_this_name_as_these_bytes(fact: Event, name: str, da
 def test_every_fact_of_the_domain_has_a_name_and_a_pinned_sample() -> None:
     every = {fact for group in get_args(Event) for fact in (get_args(group) or (group,))}
     assert set(TYPE_NAMES) == every
-    assert list(dict.fromkeys(name for _, name, _ in PINNED)) == list(EVENT_TYPES)
+    assert {name for _, name, _ in PINNED} | FILES.keys() == EVENT_TYPES.keys() | STEPS.keys()
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_pinned_file_is_read_for_ever_and_written_by_the_same_bytes(name: str) -> None:
+    fact = decode(name, FILES[name])
+    today, data = encode(fact)
+    assert type(fact) is EVENT_TYPES[today]
+    if name not in STEPS:
+        assert (today, data) == (name, FILES[name])
 
 
 @given(st.one_of([st.from_type(fact) for fact in TYPE_NAMES]))

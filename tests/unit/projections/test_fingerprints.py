@@ -124,7 +124,7 @@ EDITS = {
         {"availability": EVERY},
     ),
     "the shape of one fact": Edit(
-        "domain/events.py",
+        "domain/facts/items.py",
         "class ItemDiscontinued:\n    sku: str",
         "class ItemDiscontinued:\n    sku: str | None",
         dict.fromkeys(OF_STOCK, frozenset({"item.discontinued.v1"})),

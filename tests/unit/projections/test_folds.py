@@ -15,6 +15,7 @@ from eventlog.log import RecordedEvent
 from eventlog.projection import PoisonEventError
 from projections.arrays import instant_array, int_array, microseconds, text_array
 from projections.availability import fold as availability
+from projections.availability.projection import Availability
 from projections.movements.fold import movement_rows
 from projections.movements.schema import MOVEMENTS
 from projections.orders.fold import Order, OrderKey, fold, order_facts, placed_earlier
@@ -102,7 +103,7 @@ def test_an_order_without_a_row_is_poison_at_its_first_event() -> None:
 def test_pieces_are_bounded_contiguous_and_sum_up_to_the_whole(
     hashes: int, calls: int, seed: int
 ) -> None:
-    events = [event for event in log_of(seed) if event.type.startswith(("stock.", "item."))]
+    events = [event for event in log_of(seed) if event.type in Availability.handles]
     whole = availability.pieces(events)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(availability, "HASHES_PER_CALL_MAX", hashes)

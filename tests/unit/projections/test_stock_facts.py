@@ -67,7 +67,13 @@ def test_the_fields_that_are_read_are_the_event_s_own() -> None:
 def test_every_type_of_the_log_is_handled_by_a_projection() -> None:
     handled = StockLevels.handles | Orders.handles | Availability.handles | Movements.handles
     speaks_of_read_models = {"replay.promoted.v1", "replay.rolled_back.v1"}
-    assert handled | speaks_of_read_models == set(EVENT_TYPES)
+    about_handling = {
+        "item.unit_defined.v1",
+        "item.kit_composed.v1",
+        "item.handling_set.v1",
+        "location.nested.v1",
+    }
+    assert handled | speaks_of_read_models | about_handling == set(EVENT_TYPES)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Every fact the ledger can hold, by the stream it belongs to. `domain.events` lists them all."""

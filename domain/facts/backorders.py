@@ -1,0 +1,33 @@
+"""Stream `stock-<sku>@<location>`: orders that wait here for units, first come, first served."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+BackorderOutcome = Literal["allocated", "cancelled", "resourced"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockBackordered:
+    """Units of an order line wait here; they promise nothing. Further units of a line that waits
+    already keep its place.
+    """
+
+    sku: str
+    location: str
+    order_id: str
+    line: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackorderClosed:
+    """So many units wait no more: allocated here, cancelled, or sourced elsewhere."""
+
+    sku: str
+    location: str
+    order_id: str
+    line: int
+    quantity: int
+    outcome: BackorderOutcome
