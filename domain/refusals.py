@@ -319,29 +319,3 @@ class VersionMismatch(Refusal):
             f"Stream {self.stream} is at version {self.actual}, "
             f"not at the expected {self.expected}; read it again."
         )
-
-
-REFUSALS: tuple[type[Refusal], ...] = (
-    UnknownItem,
-    ItemExists,
-    ItemDiscontinuedAlready,
-    UnknownLocation,
-    LocationExists,
-    InsufficientStock,
-    CountExists,
-    UnknownReservation,
-    ReservationExists,
-    ReservationClosed,
-    ReservationNotDue,
-    ReservationExpiryPast,
-    ExceedsReserved,
-    UnknownOrder,
-    OrderExists,
-    OrderState,
-    UnknownOrderLine,
-    DuplicateLine,
-    ExceedsCommitted,
-    NothingToShip,
-    ChargeExists,
-    VersionMismatch,
-)
