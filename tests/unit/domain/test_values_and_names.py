@@ -51,7 +51,6 @@ from tests.builders import (
     wanted,
 )
 
-
 DOMAIN = Path(__file__).parents[3] / "domain"
 
 
