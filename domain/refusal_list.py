@@ -1,0 +1,26 @@
+"""Every refusal the domain can give, out of the modules that declare them."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from domain import refusals
+from domain.refusals import Refusal
+
+MODULES: tuple[ModuleType, ...] = (refusals,)
+
+
+def _declared(module: ModuleType) -> list[type[Refusal]]:
+    return [
+        found
+        for found in vars(module).values()
+        if isinstance(found, type)
+        and issubclass(found, Refusal)
+        and found is not Refusal
+        and found.__module__ == module.__name__
+    ]
+
+
+REFUSALS: tuple[type[Refusal], ...] = tuple(
+    refusal for module in MODULES for refusal in _declared(module)
+)
