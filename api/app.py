@@ -18,6 +18,7 @@ from api.problems import add_problem_handlers
 from api.read_routes.analytics import analytics_routes
 from api.read_routes.answers import answer_routes
 from api.read_routes.availability import availability_routes
+from api.read_routes.documents import document_routes
 from api.read_routes.items import item_routes
 from api.read_routes.movements import movement_routes
 from api.read_routes.orders import order_routes
@@ -60,6 +61,7 @@ def create_app(deps: Deps) -> FastAPI:
         stock_routes(reads, authenticate),
         availability_routes(reads, authenticate),
         order_routes(reads, authenticate),
+        document_routes(reads, authenticate),
         movement_routes(reads, authenticate),
         analytics_routes(reads, authenticate),
         read_model_routes(reads, authenticate),

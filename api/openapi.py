@@ -15,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 
 from api.answer_schemas import Problem
 from api.command_schemas import DEFINITIONS, REF
+from api.document_schemas import body_schemas
 
 TITLE = "Backstock"
 ASSETS = "/docs-assets"
@@ -76,7 +77,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     )
     _, problem = models_json_schema([(Problem, "serialization")], ref_template=REF)
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas |= DEFINITIONS | problem["$defs"]
+    schemas |= DEFINITIONS | problem["$defs"] | body_schemas()
     # FastAPI's own 422 is never sent: every error here is a Problem.
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)

@@ -46,6 +46,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "not_found": Kind(status=404, title="There is no such address"),
     "unknown_command": Kind(status=404, title="There is no such command"),
     "unknown_answer": Kind(status=404, title="No command has used this key"),
+    "unknown_document": Kind(status=404, title="There is no such document"),
     "method_not_allowed": Kind(status=405, title="The address does not take this method"),
     "not_acceptable": Kind(status=406, title="Only JSON can be answered"),
     "too_slow": Kind(status=408, title="The body took too long to arrive"),

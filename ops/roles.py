@@ -18,7 +18,7 @@ from ops.stack.role import Role, backstock, role_environment
 from ops.stack.supervisor import Composition
 from ops.stores import Stores
 
-PROJECTIONS = ("stock_levels", "orders", "availability", "movements")
+PROJECTIONS = ("stock_levels", "orders", "documents", "availability", "movements")
 # The same at each start, so that a process takes over at once what its predecessor held.
 NAME = "embedded"
 

@@ -17,6 +17,7 @@ from eventlog.checkpoints import ensure_checkpoints
 from eventlog.postgres.connections import Pool
 from eventlog.postgres.identity import store_identity
 from projections.availability.keys import place
+from projections.documents import tables as documents
 from projections.editions import CURRENT, TODAY
 from projections.fingerprints import fingerprints
 from projections.movements import schema as movements
@@ -32,6 +33,7 @@ FIRST_VERSION = 1
 STORES: Mapping[str, Store] = {
     "stock_levels": "postgres",
     "orders": "postgres",
+    "documents": "postgres",
     "availability": "redis",
     "movements": "clickhouse",
 }
@@ -68,6 +70,8 @@ def places(projection: str, version: int, *, redis_prefix: str) -> Mapping[str, 
             return stock_levels.places(version)
         case "orders":
             return orders.places(version)
+        case "documents":
+            return documents.places(version)
         case "availability":
             return {"availability": place(redis_prefix, version)}
         case "movements":

@@ -12,6 +12,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from types import FunctionType, ModuleType
+from typing import Any
 
 from eventlog import upcasters
 from eventlog.codec import EVENT_TYPES
@@ -19,6 +20,10 @@ from projections import item_facts
 from projections.availability import fold as availability_fold
 from projections.availability import shard_store
 from projections.code_text import text_of
+from projections.documents import fold as documents_fold
+from projections.documents import tables as documents_tables
+from projections.documents.kind import Kind
+from projections.documents.kinds import KIND_OF
 from projections.editions import Edition
 from projections.item_facts import ITEM_STORED, LOCATION_STORED
 from projections.movements import dimensions as movements_dimensions
@@ -35,11 +40,13 @@ from projections.stock_levels import tables as stock_levels_tables
 SHARED: Mapping[str, Sequence[ModuleType]] = {
     "stock_levels": (stock_levels_fold, stock_levels_tables),
     "orders": (orders_fold, orders_tables),
+    "documents": (documents_fold, documents_tables),
     "availability": (availability_fold, shard_store),
     "movements": (movements_fold, movements_dimensions, movements_schema),
 }
 SCRIPTS: Mapping[str, Sequence[str]] = {"availability": ("apply.lua",)}
 PROJECTIONS = "projections"
+DOMAIN = "domain"
 FACTS = "domain.facts"
 STEPS = "eventlog.upcasters"
 
@@ -48,6 +55,8 @@ def fingerprints(projection: str, edition: Edition) -> dict[str, str]:
     """Stored event type -> SHA-256, in hex, for each type that the projection handles."""
     if projection == "orders":
         found = {stored: _of_fact(stored) for stored in ORDER_STORED | CHARGE_STORED}
+    elif projection == "documents":
+        found = {stored: _of_fact(stored) + _of_kind(kind) for stored, kind in KIND_OF.items()}
     else:
         items = ITEM_STORED if projection == "availability" else ITEM_STORED | LOCATION_STORED
         folded = text_of(item_facts, (PROJECTIONS,))
@@ -81,6 +90,12 @@ def _of_fact(stored: str) -> str:
     """Of an event that is decoded into the fact that the domain knows."""
     steps, current = _steps(stored)
     return steps + text_of(EVENT_TYPES[current], (FACTS,))
+
+
+def _of_kind(kind: Kind[Any]) -> str:
+    """Of a kind of document: the domain's own fold is the code that makes it."""
+    parts: tuple[Any, ...] = (kind.state, kind.fold, kind.status, kind.refs)
+    return "\0".join((kind.name, *(text_of(part, (PROJECTIONS, DOMAIN)) for part in parts)))
 
 
 def _of_rule(stored: str, rule: StockRule) -> str:

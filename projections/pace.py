@@ -15,6 +15,7 @@ from eventlog.consumer import Bounds
 BOUNDS: Mapping[str, Bounds] = {
     "stock_levels": Bounds(events_max=2_000, wait_seconds=0.15),
     "orders": Bounds(events_max=2_000, wait_seconds=0.15),
+    "documents": Bounds(events_max=2_000, wait_seconds=0.15),
     "availability": Bounds(events_max=2_000, wait_seconds=0.1),
     "movements": Bounds(events_max=10_000, wait_seconds=0.4),
 }

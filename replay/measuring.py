@@ -5,7 +5,7 @@ The sample is really read and folded, by the code that would be run, into nothin
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pickle import dumps
 from time import perf_counter
@@ -15,8 +15,9 @@ from uuid import UUID
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
-from eventlog.log import LogReader
+from eventlog.log import LogReader, RecordedEvent
 from projections.catalogue import ReadModel
+from projections.documents.fold import document_facts
 from projections.editions import Edition
 from projections.orders.fold import charge_facts, order_facts
 from replay.bulk.folds import FOLDS, Blocks, Levels, fold
@@ -106,6 +107,7 @@ def keys_held(connection: Connection[TupleRow], models: Mapping[str, ReadModel])
         # Its hashes have a field for each of these.
         "availability": rows("stock_levels", "stock_levels", "items"),
         "orders": rows("orders", "orders", "charges"),
+        "documents": rows("documents", "documents"),
     }
 
 
@@ -137,7 +139,7 @@ def _left(pages: ReaderPages, wanted: Range) -> tuple[int, int] | None:
     """Fold the range; bytes and keys of what it comes to, None when it cannot be folded."""
     if wanted.projection not in FOLDS:
         found = [event for page in pages.pages(wanted) for event in page]
-        facts = [event for event, _ in [*order_facts(found), *charge_facts(found)]]
+        facts = _taken(wanted.projection, found)
         return sum(len(event.data) for event in facts), len({event.stream for event in facts})
     answer = fold(pages, wanted)
     if not isinstance(answer, Folded):
@@ -150,6 +152,13 @@ def _left(pages: ReaderPages, wanted: Range) -> tuple[int, int] | None:
     else:
         keys = sum(len(each.units) + bool(each.settings) for each in change.values())
     return len(dumps(change)), keys
+
+
+def _taken(projection: str, events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
+    """Decode what a projection without ranges takes of some events."""
+    if projection == "documents":
+        return [event for told in document_facts(events).values() for event, _ in told]
+    return [event for event, _ in [*order_facts(events), *charge_facts(events)]]
 
 
 def _spread(heads: Mapping[int, int]) -> list[tuple[int, int, int]]:

@@ -14,6 +14,7 @@ from psycopg.rows import TupleRow
 
 from domain.streams import item_stream, stock_stream
 from eventlog.postgres.connections import Pool, borrowed
+from projections.documents.kinds import KIND_OF, KINDS
 from projections.queries.standing import position_before
 from projections.stock_facts import STOCK_TYPES
 
@@ -203,6 +204,16 @@ def _scaled(tally: _Tally, kind: str, scale: float) -> int:
     return tally.streams[kind] - once + round(once * sqrt(scale))
 
 
+def _documents(kind: str, events: Mapping[str, int], streams: Mapping[str, int]) -> int:
+    """At most: a kind is made from some of its streams' types, of which a stream may have many."""
+    made_from = sum(count for stored, count in events.items() if _is_of(kind, stored))
+    return min(streams.get(kind, 0), made_from)
+
+
+def _is_of(kind: str, stored: str) -> bool:
+    return stored in KIND_OF and KIND_OF[stored].name == kind
+
+
 def _rows(projection: str, events: Mapping[str, int], streams: Mapping[str, int]) -> int:
     def of(*kinds: str) -> int:
         return sum(streams.get(kind, 0) for kind in kinds)
@@ -210,6 +221,8 @@ def _rows(projection: str, events: Mapping[str, int], streams: Mapping[str, int]
     match projection:
         case "orders":
             return of("order", "charge")
+        case "documents":
+            return sum(_documents(kind, events, streams) for kind in KINDS)
         case "availability":
             return of("stock", "item")
         case "movements":

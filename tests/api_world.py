@@ -28,6 +28,7 @@ from eventlog.projection import Projection
 from ops.access import add_key, add_tenant
 from projections.availability.projection import Availability
 from projections.catalogue import ensure
+from projections.documents.projection import Documents
 from projections.movements.projection import Movements
 from projections.movements.schema import prepare
 from projections.orders.projection import Orders
@@ -172,6 +173,7 @@ def _projections(places: Places, log: Journal, opened: ExitStack) -> Sequence[Pr
     return (
         StockLevels(log.pool, epoch=identity.epoch),
         Orders(log.pool, epoch=identity.epoch),
+        Documents(log.pool, epoch=identity.epoch),
         Availability(
             redis_client,
             log.pool,

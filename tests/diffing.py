@@ -16,6 +16,7 @@ from clickhouse_connect.driver.client import Client
 from eventlog.projection import Projection
 from projections.availability.projection import Availability
 from projections.catalogue import ReadModel, ensure, versions
+from projections.documents.projection import Documents
 from projections.editions import CURRENT, EDITIONS, RETURNS_TWICE, Edition
 from projections.movements.projection import Movements
 from projections.orders.projection import Orders
@@ -42,6 +43,17 @@ def stock_levels(log: Journal, model: ReadModel, edition: Edition) -> StockLevel
 
 def orders(log: Journal, model: ReadModel, _: Edition) -> Orders:
     return Orders(log.pool, epoch=log.identity.epoch, version=model.version)
+
+
+def documents(log: Journal, model: ReadModel, _: Edition) -> Documents:
+    return Documents(log.pool, epoch=log.identity.epoch, version=model.version)
+
+
+OF_POSTGRES: Mapping[str, Make] = {
+    "stock_levels": stock_levels,
+    "orders": orders,
+    "documents": documents,
+}
 
 
 @dataclass(kw_only=True)
@@ -129,10 +141,9 @@ class Pairing:
 
 @contextmanager
 def postgres_pairing(log_dsn: str, name: str, edition: str = RETURNS_TWICE) -> Iterator[Pairing]:
-    make: Make = stock_levels if name == "stock_levels" else orders
     with journal(log_dsn) as log:
         ensure(log.pool, redis_prefix="unused")
-        yield Pairing(log=log, name=name, make=make, edition=edition).begin()
+        yield Pairing(log=log, name=name, make=OF_POSTGRES[name], edition=edition).begin()
 
 
 def causes(found: Mapping[str, Any]) -> dict[tuple[str, str, str], int]:

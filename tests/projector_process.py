@@ -85,6 +85,10 @@ def _projection(wanted: Projector, log: Journal, resources: ExitStack) -> Projec
             from projections.orders.projection import Orders
 
             return Orders(log.pool, epoch=identity.epoch)
+        case "documents":
+            from projections.documents.projection import Documents
+
+            return Documents(log.pool, epoch=identity.epoch)
         case "availability":
             import redis
 

@@ -15,6 +15,7 @@ from clickhouse_connect.driver.client import Client
 from projections.availability.keys import ShardKeys, place
 from projections.availability.projection import Availability
 from projections.catalogue import ensure
+from projections.documents.projection import Documents
 from projections.movements.projection import Movements
 from projections.movements.schema import prepare
 from projections.orders.projection import Orders
@@ -57,6 +58,20 @@ class OrderRows:
 
     def ledger_positions(self) -> Mapping[str, int]:
         return told_positions(self.log, "orders")
+
+
+@dataclass(kw_only=True)
+class DocumentRows:
+    log: Journal
+
+    def process(self) -> Documents:
+        return Documents(self.log.pool, epoch=self.log.identity.epoch)
+
+    def data(self) -> object:
+        return table_rows(self.log, "documents_v1")
+
+    def ledger_positions(self) -> Mapping[str, int]:
+        return told_positions(self.log, "documents")
 
 
 @dataclass(kw_only=True)
@@ -139,6 +154,13 @@ def order_rows(log_dsn: str) -> Iterator[OrderRows]:
     with journal(log_dsn) as log:
         ensure(log.pool, redis_prefix="unused")
         yield OrderRows(log=log)
+
+
+@contextmanager
+def document_rows(log_dsn: str) -> Iterator[DocumentRows]:
+    with journal(log_dsn) as log:
+        ensure(log.pool, redis_prefix="unused")
+        yield DocumentRows(log=log)
 
 
 @contextmanager

@@ -19,7 +19,13 @@ from replay.selective.run import SelectiveReplay, Surroundings, replay_keys
 from replay.selective.selection import Selection
 from tests.happenings import year
 from tests.projection_side import Journal, drain, journal
-from tests.read_models import AvailabilityKeys, MovementRows, OrderRows, StockLevelRows
+from tests.read_models import (
+    AvailabilityKeys,
+    DocumentRows,
+    MovementRows,
+    OrderRows,
+    StockLevelRows,
+)
 
 LEDGER = "acme/main"
 
@@ -34,13 +40,14 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """All four read models of one log."""
+    """All five read models of one log."""
 
     log: Journal
     redis: redis.Redis
     clickhouse: Client
     stock_levels: StockLevelRows
     orders: OrderRows
+    documents: DocumentRows
     availability: AvailabilityKeys
     movements: MovementRows
 
@@ -68,7 +75,13 @@ class World:
         self.follow(ledger)
 
     def follow(self, ledger: str = LEDGER) -> None:
-        for read_model in (self.stock_levels, self.orders, self.availability, self.movements):
+        for read_model in (
+            self.stock_levels,
+            self.orders,
+            self.documents,
+            self.availability,
+            self.movements,
+        ):
             drain(self.log, read_model.process(), self.log.shard(ledger))
 
     def data(self) -> Mapping[str, object]:
@@ -76,6 +89,7 @@ class World:
         return {
             "stock_levels": self.stock_levels.data(),
             "orders": self.orders.data(),
+            "documents": self.documents.data(),
             "availability": self.availability.data(),
         }
 
@@ -111,6 +125,7 @@ def world(addresses: Addresses, *, forget: bool = True) -> Iterator[World]:
             clickhouse=rows,
             stock_levels=StockLevelRows(log=log),
             orders=OrderRows(log=log),
+            documents=DocumentRows(log=log),
             availability=availability,
             movements=MovementRows(log=log, client=rows),
         )

@@ -27,6 +27,7 @@ from eventlog.kafka.topics import ensure_topic, heads_topic
 from eventlog.projection import Projection
 from projections.availability.projection import Availability
 from projections.catalogue import ensure
+from projections.documents.projection import Documents
 from projections.movements.projection import Movements
 from projections.movements.schema import prepare
 from projections.orders.projection import Orders
@@ -37,7 +38,7 @@ from tests.command_side import WriteSide, write_side
 from tests.parts import Database, SharedParts, migrated_database
 from tests.projection_side import Journal, drain, journal
 
-READ_MODELS = ("stock_levels", "orders", "availability", "movements")
+READ_MODELS = ("stock_levels", "orders", "documents", "availability", "movements")
 APPEND_ONLY = ("events", "command_keys", "signed_heads")
 Story = Callable[[WriteSide], Awaitable[None]]
 
@@ -102,6 +103,7 @@ class WholeStore:
                 {
                     "stock_levels": StockLevels(pool, epoch=identity.epoch),
                     "orders": Orders(pool, epoch=identity.epoch),
+                    "documents": Documents(pool, epoch=identity.epoch),
                     "availability": Availability(
                         keys,
                         pool,

@@ -29,6 +29,7 @@ from ops.stack.role import say_ready
 from ops.stores import Stores
 from projections.availability.projection import Availability
 from projections.catalogue import ReadModel, versions
+from projections.documents.projection import Documents
 from projections.editions import Edition, edition
 from projections.feedable import know_running_code
 from projections.movements.projection import Movements
@@ -119,6 +120,10 @@ def _orders(holdings: Holdings, version: int, _: Edition) -> Projection:
     return Orders(holdings.pool, epoch=holdings.identity.epoch, version=version)
 
 
+def _documents(holdings: Holdings, version: int, _: Edition) -> Projection:
+    return Documents(holdings.pool, epoch=holdings.identity.epoch, version=version)
+
+
 def _availability(holdings: Holdings, version: int, edition: Edition) -> Projection:
     return Availability(
         redis_client(holdings.stores),
@@ -145,6 +150,7 @@ def _movements(holdings: Holdings, version: int, edition: Edition) -> Projection
 PROJECTIONS: Mapping[str, Callable[[Holdings, int, Edition], Projection]] = {
     "stock_levels": _stock_levels,
     "orders": _orders,
+    "documents": _documents,
     "availability": _availability,
     "movements": _movements,
 }

@@ -20,6 +20,7 @@ from domain.streams import (
     sku_and_location,
     stock_stream,
 )
+from projections.documents.kinds import KINDS
 
 Cells = Mapping[str, Any]
 """Field -> value, as JSON knows it."""
@@ -117,13 +118,23 @@ class Finding:
     rules: frozenset[int] = frozenset()
 
 
+def _ids(stream: str) -> tuple[str, ...]:
+    return sku_and_location(stream) if kind_of(stream) == "stock" else (id_of(stream),)
+
+
+def _kind_and_id(stream: str) -> tuple[str, ...]:
+    kind = kind_of(stream)
+    return (kind, id_of(stream)) if kind in KINDS else ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A table that events of one kind of stream are folded into, a row for each stream."""
+    """A table that events of some streams are folded into, a row for each stream."""
 
     name: str
     columns: tuple[str, ...]
     stream_of: Callable[..., str]
+    ids_of: Callable[[str], tuple[str, ...]] = _ids
 
     def key(self, ledger: str, *ids: str) -> Key:
         return Key(
@@ -135,7 +146,7 @@ class Place:
 
     def key_of(self, ledger: str, stream: str) -> Key | None:
         """The row that a stream is folded into; None when that is in another table."""
-        ids = sku_and_location(stream) if kind_of(stream) == "stock" else (id_of(stream),)
+        ids = self.ids_of(stream)
         key = self.key(ledger, *ids) if len(ids) == len(self.columns) else None
         return key if key is not None and key.stream == stream else None
 
@@ -145,5 +156,11 @@ ITEMS = Place(name="items", columns=("sku",), stream_of=item_stream)
 LOCATIONS = Place(name="locations", columns=("location",), stream_of=location_stream)
 ORDERS = Place(name="orders", columns=("order_id",), stream_of=order_stream)
 CHARGES = Place(name="charges", columns=("charge_id",), stream_of=charge_stream)
+DOCUMENTS = Place(
+    name="documents",
+    columns=("kind", "id"),
+    stream_of=lambda kind, name: f"{kind}-{name}",
+    ids_of=_kind_and_id,
+)
 AVAILABLE = Place(name="available", columns=("sku", "location"), stream_of=stock_stream)
 SETTINGS = Place(name="settings", columns=("sku",), stream_of=item_stream)

@@ -8,8 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
+import msgspec
+
 from eventlog.log import RecordedEvent
 from projections.availability.fold import pieces
+from projections.documents import fold as document_folds
+from projections.documents.fold import Document, DocumentKey, document_facts
 from projections.item_facts import item_changes, locations
 from projections.movements.dimensions import location_rows
 from projections.movements.fold import movement_rows
@@ -129,6 +133,15 @@ def _charge(events: Iterable[RecordedEvent], _: Rules) -> Cells | None:
     return None
 
 
+def _document(events: Iterable[RecordedEvent], _: Rules) -> Cells | None:
+    rows: dict[DocumentKey, Document] = {}
+    document_folds.fold(rows, document_facts(events))
+    for row in rows.values():
+        found: dict[str, Any] = {each.name: getattr(row, each.name) for each in fields(row)}
+        return {**found, "body": msgspec.json.decode(msgspec.json.encode(row.body))}
+    return None
+
+
 def _movement_moved(rule: StockRule, fact: StockFact) -> dict[str, int]:
     return dict(zip(DELTAS, rule.move(fact), strict=True))
 
@@ -165,6 +178,7 @@ FOLDS: Mapping[tuple[str, str], Fold] = {
     ("stock_levels", "locations"): Fold(whole=_location),
     ("orders", "orders"): Fold(whole=_order),
     ("orders", "charges"): Fold(whole=_charge),
+    ("documents", "documents"): Fold(whole=_document),
     ("availability", "available"): Fold(whole=_available, moved=_free),
     ("availability", "settings"): Fold(whole=_settings),
     ("movements", "movements"): Fold(

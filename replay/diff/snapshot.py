@@ -12,12 +12,23 @@ from psycopg.rows import TupleRow
 
 from eventlog.log import LogReader
 from eventlog.postgres.connections import Pool, borrowed
-from replay.diff.cells import CHARGES, ITEMS, LOCATIONS, ORDERS, STOCK_LEVELS, Key, Pair, Place
+from replay.diff.cells import (
+    CHARGES,
+    DOCUMENTS,
+    ITEMS,
+    LOCATIONS,
+    ORDERS,
+    STOCK_LEVELS,
+    Key,
+    Pair,
+    Place,
+)
 from replay.diff.sides import Parked, Positions, Sides, Streams, parked, positions, touched
 
 PLACES: Final[Mapping[str, Sequence[Place]]] = {
     "stock_levels": (STOCK_LEVELS, ITEMS, LOCATIONS),
     "orders": (ORDERS, CHARGES),
+    "documents": (DOCUMENTS,),
 }
 ROWS_PER_FETCH: Final = 2_000
 # Rows of a ledger that the log does not know.

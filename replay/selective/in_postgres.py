@@ -1,4 +1,5 @@
-"""Rows of `stock_levels` and `orders`: folded beside the projector, replaced under its checkpoint.
+"""Rows of `stock_levels`, `orders`, `documents`: folded beside the projector, replaced under its
+checkpoint.
 
 All streams of a shard are one transaction. It locks the shard's checkpoint, folds what came since,
 drops their rows and writes them as the projection itself does. Readers see the old rows or the new.
@@ -16,7 +17,7 @@ import psycopg
 from psycopg import Connection, Cursor, sql
 from psycopg.rows import TupleRow
 
-from domain.streams import kind_of
+from domain.streams import kind_of, stock_stream
 from eventlog.crash_points import crash_point
 from eventlog.log import LogReader, RecordedEvent
 from eventlog.outages import postgres_outages
@@ -27,7 +28,7 @@ from projections.catalogue import ReadModel
 from replay.selective.history import History, of_shards
 from replay.selective.live import held
 from replay.selective.outcome import Cells, Others, OthersChangedError, Outcome
-from replay.selective.row_folds import Fold, KeyTable
+from replay.selective.row_folds import DocumentTable, Fold, KeyTable
 from replay.selective.selection import StreamKey
 
 TECHNIQUE: Final = (
@@ -52,6 +53,11 @@ SELECT count(*), coalesce(sum(('x' || left(h, 16))::bit(64)::bigint), 0),
 OF_LEDGERS: Final = "{table} AS t WHERE t.ledger = ANY (%s)"
 OF_KEYS: Final = "{table} AS t JOIN {keys} USING (ledger, {key})"
 OF_SKU: Final = "SELECT location FROM {table} WHERE ledger = %s AND sku = %s"
+DOCUMENTS_OF_SKU: Final = """
+SELECT split_part(id, '@', 2) FROM {table}
+ WHERE ledger = %s AND kind = 'stock' AND starts_with(id, %s || '@')
+"""
+Table = KeyTable | DocumentTable
 Sums = tuple[int, int, int]
 Rows = dict[str, dict[tuple[str, ...], Cells]]
 
@@ -115,8 +121,9 @@ class PostgresKeys:
             return set()
         table = self._tables["stock"]
         with postgres_outages(), self._pool.connection() as connection:
-            rows = _execute(connection, OF_SKU, table, (ledger, sku))
-            return {table.stream_of((sku, location)) for (location,) in rows}
+            named = OF_SKU if isinstance(table, KeyTable) else DOCUMENTS_OF_SKU
+            rows = _execute(connection, named, table, (ledger, sku))
+            return {stock_stream(sku, location) for (location,) in rows}
 
     def replace(
         self, shard: int, streams: Sequence[StreamKey], outcome: Outcome, *, dry_run: bool
@@ -178,8 +185,8 @@ class PostgresKeys:
             raise EpochMismatchError(what, epoch, self._epoch)
         return int(position)
 
-    def _by_table(self, streams: Sequence[StreamKey]) -> dict[KeyTable, list[tuple[str, ...]]]:
-        found: dict[KeyTable, list[tuple[str, ...]]] = {}
+    def _by_table(self, streams: Sequence[StreamKey]) -> dict[Table, list[tuple[str, ...]]]:
+        found: dict[Table, list[tuple[str, ...]]] = {}
         for key in streams:
             table = self._tables[kind_of(key.stream)]
             found.setdefault(table, []).append((key.ledger, *table.key_of(key.stream)))
@@ -188,7 +195,7 @@ class PostgresKeys:
 
 @dataclass(frozen=True, slots=True)
 class _Replaced:
-    keys: Mapping[KeyTable, Sequence[tuple[str, ...]]]
+    keys: Mapping[Table, Sequence[tuple[str, ...]]]
     before: Rows
     after: Rows
     others: Others
@@ -205,7 +212,7 @@ class _Replaced:
 
 def _look(
     connection: Connection[TupleRow],
-    keys: Mapping[KeyTable, Sequence[tuple[str, ...]]],
+    keys: Mapping[Table, Sequence[tuple[str, ...]]],
     ledgers: Sequence[str],
 ) -> tuple[Rows, Sums]:
     """The selected rows, and the sums over all others of the shard."""
@@ -225,7 +232,7 @@ def _look(
 def _execute(
     connection: Connection[TupleRow],
     statement: str,
-    table: KeyTable,
+    table: Table,
     values: Sequence[Any],
     rows: str = "",
 ) -> Cursor[TupleRow]:

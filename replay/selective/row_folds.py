@@ -23,6 +23,10 @@ from domain.streams import (
 )
 from eventlog.log import RecordedEvent
 from projections.catalogue import ReadModel
+from projections.documents import fold as document_fold
+from projections.documents import tables as document_tables
+from projections.documents.fold import Document, DocumentKey
+from projections.documents.kinds import DOCUMENT_STORED, KINDS
 from projections.editions import edition
 from projections.item_facts import (
     ITEM_STORED,
@@ -78,10 +82,27 @@ class KeyTable:
         return MAKERS[self.kind](*key)
 
 
-class Fold(Protocol):
-    """Streams folded from their first event on, and how their rows are written."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentTable:
+    """The table of documents, which streams of several kinds fold into."""
 
-    tables: Mapping[str, KeyTable]
+    name: str
+    key: tuple[str, ...] = ("kind", "id")
+
+    def key_of(self, stream: str) -> tuple[str, ...]:
+        return kind_of(stream), id_of(stream)
+
+    def stream_of(self, key: Sequence[str]) -> str:
+        return "-".join(key)
+
+
+class Fold(Protocol):
+    """Streams folded from their first event on, and how their rows are written.
+
+    `tables`: by the kind of the streams that fold into each.
+    """
+
+    tables: Mapping[str, KeyTable | DocumentTable]
     handles: frozenset[str]
 
     def take(self, events: Iterable[RecordedEvent]) -> None:
@@ -101,7 +122,7 @@ class StockLevelsFold:
         self._rules = edition(model.edition).rules
         self._tables = level_tables.Tables(**places)
         self._writes: list[LevelPage] = []
-        self.tables: Mapping[str, KeyTable] = {
+        self.tables: Mapping[str, KeyTable | DocumentTable] = {
             "stock": KeyTable(name=places["stock_levels"], kind="stock", key=("sku", "location")),
             "item": KeyTable(name=places["items"], kind="item", key=("sku",)),
             "location": KeyTable(name=places["locations"], kind="location", key=("location",)),
@@ -130,7 +151,7 @@ class OrdersFold:
         self._tables = order_tables.Tables(**places)
         self._orders: dict[OrderKey, Order] = {}
         self._charges: list[ChargeFact] = []
-        self.tables: Mapping[str, KeyTable] = {
+        self.tables: Mapping[str, KeyTable | DocumentTable] = {
             "order": KeyTable(name=places["orders"], kind="order", key=("order_id",)),
             "charge": KeyTable(name=places["charges"], kind="charge", key=("charge_id",)),
         }
@@ -143,6 +164,26 @@ class OrdersFold:
     def write(self, connection: Connection[TupleRow]) -> None:
         self._tables.write_orders(connection, self._orders.values())
         self._tables.write_charges(connection, self._charges)
+
+
+class DocumentsFold:
+    """A `Fold`."""
+
+    handles = DOCUMENT_STORED
+
+    def __init__(self, model: ReadModel) -> None:
+        places = document_tables.places(model.version)
+        table = DocumentTable(name=places["documents"])
+        self._tables = document_tables.Tables(**places)
+        self._documents: dict[DocumentKey, Document] = {}
+        self.tables: Mapping[str, KeyTable | DocumentTable] = dict.fromkeys(KINDS, table)
+
+    def take(self, events: Iterable[RecordedEvent]) -> None:
+        for page in _pages(events):
+            document_fold.fold(self._documents, document_fold.document_facts(page))
+
+    def write(self, connection: Connection[TupleRow]) -> None:
+        self._tables.write(connection, self._documents.values())
 
 
 def _pages(events: Iterable[RecordedEvent]) -> Iterator[list[RecordedEvent]]:

@@ -26,7 +26,7 @@ from replay.selective.in_postgres import ParkedMeanwhileError, PostgresKeys, par
 from replay.selective.in_redis import RedisKeys
 from replay.selective.live import check_code, check_standing
 from replay.selective.outcome import Outcome
-from replay.selective.row_folds import OrdersFold, StockLevelsFold
+from replay.selective.row_folds import DocumentsFold, OrdersFold, StockLevelsFold
 from replay.selective.selection import Observe, Selection, SelectionError, StreamKey, selected
 from replay.selective.unfoldable import unfoldable
 
@@ -177,6 +177,8 @@ def _keys_of(around: Surroundings, model: ReadModel) -> Keys:
             return PostgresKeys(pool, reader, model, lambda: StockLevelsFold(model), epoch=epoch)
         case "orders":
             return PostgresKeys(pool, reader, model, lambda: OrdersFold(model), epoch=epoch)
+        case "documents":
+            return PostgresKeys(pool, reader, model, lambda: DocumentsFold(model), epoch=epoch)
         case "movements":
             return ClickHouseKeys(around.clickhouse, pool, reader, model, epoch=epoch)
         case _:

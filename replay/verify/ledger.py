@@ -1,4 +1,6 @@
-"""An independent fold of one ledger: every stock, item, location, order and charge of a prefix."""
+"""An independent fold of one ledger: every stock, item, location, order, charge and document of a
+prefix.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from replay.verify.documents.fold import Document
+from replay.verify.documents.kinds import KIND_OF, KINDS
 from replay.verify.orders import Order, placed
 from replay.verify.rows import EventRow
 from replay.verify.stock import MOVES, Data, Move, Stock
@@ -14,16 +18,9 @@ NOTHING_MOVED: Move = (0, 0, 0, 0, 0)
 ITEM_TYPES = ("item.registered.v1", "item.described.v1", "item.discontinued.v1")
 ORDER_TYPES = ("order.placed.v1", "order.allocated.v1", "order.shipped.v1", "order.cancelled.v1")
 REPLAY_TYPES = ("replay.promoted.v1", "replay.rolled_back.v1")
-HANDLING_TYPES = ("item.unit_defined.v1", "item.kit_composed.v1", "item.handling_set.v1")
-OTHER_TYPES = (
-    *HANDLING_TYPES,
-    "location.registered.v1",
-    "location.nested.v1",
-    "charge.recorded.v1",
-    *REPLAY_TYPES,
-)
-KNOWN_TYPES = {*MOVES, *ITEM_TYPES, *ORDER_TYPES, *OTHER_TYPES}
-AGGREGATES = ("stock", "item", "location", "order", "charge", "replay")
+OTHER_TYPES = ("location.registered.v1", "charge.recorded.v1", *REPLAY_TYPES)
+KNOWN_TYPES = {*MOVES, *ITEM_TYPES, *ORDER_TYPES, *OTHER_TYPES, *KIND_OF}
+AGGREGATES = {"stock", "item", "location", "order", "charge", "replay", *KINDS}
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -46,7 +43,9 @@ def is_ours(type_name: str) -> bool:
 
 
 class LedgerFold:
-    """Stocks by (SKU, location), items by SKU, locations, orders and charges by their id."""
+    """Stocks by (SKU, location), items by SKU, locations, orders and charges by their id, documents
+    by their kind and id.
+    """
 
     def __init__(self, ledger: str) -> None:
         self.ledger = ledger
@@ -57,6 +56,7 @@ class LedgerFold:
         self.locations: dict[str, Described] = {}
         self.orders: dict[str, Order] = {}
         self.charges: dict[str, Described] = {}
+        self.documents: dict[tuple[str, str], Document] = {}
 
     def stock(self, row: EventRow, data: Data) -> tuple[Stock, Move]:
         """Fold a stock event. Raises KeyError, TypeError or ValueError on what it cannot read, or
@@ -74,22 +74,26 @@ class LedgerFold:
         moved = stock.apply(row.type, data, row.occurred_at)
         stock.position = row.position
         stock.recorded_at = row.recorded_at
+        if row.type in KIND_OF:
+            self._document(row, data)
         return stock, moved
 
     def other(self, row: EventRow, data: Data) -> None:
         """Fold any other event. Raises as `stock` does."""
+        if row.type in KIND_OF:
+            self._document(row, data)
         match row.type.partition(".")[0]:
             case "order":
                 self._order(row, data)
             case "item":
                 self._item(row, data)
             case "location":
-                _in_stream(row, f"location-{data['location']}")
                 if row.type == "location.registered.v1":
+                    _in_stream(row, f"location-{data['location']}")
                     self.locations[data["location"]] = _described(row, data)
             case "replay":  # A receipt speaks of read models: no cell is made of it.
                 _in_stream(row, f"replay-{data['replay_id']}")
-            case _:
+            case "charge":
                 _in_stream(row, f"charge-{data['charge_id']}")
                 self.charges[data["charge_id"]] = _described(row, data)
 
@@ -110,10 +114,10 @@ class LedgerFold:
             self.orders[order_id].apply(row, data)
 
     def _item(self, row: EventRow, data: Data) -> None:
+        if row.type not in ITEM_TYPES:  # No cell of the items' table is made of it.
+            return
         sku = data["sku"]
         _in_stream(row, f"item-{sku}")
-        if row.type in HANDLING_TYPES:  # No cell of the items' table is made of these.
-            return
         if row.type == "item.discontinued.v1":
             item = self.items[sku]
             item.status, item.position = "discontinued", row.position
@@ -121,6 +125,24 @@ class LedgerFold:
             return
         before = self.items.get(sku)
         self.items[sku] = _described(row, data, before.status if before else "active")
+
+    def _document(self, row: EventRow, data: Data) -> None:
+        name = KIND_OF[row.type]
+        kind = KINDS[name]
+        key = "@".join(data[field] for field in kind.names)
+        _in_stream(row, f"{name}-{key}")
+        document = self.documents.get((name, key))
+        if document is None:
+            document = Document(
+                fold=kind.begin(key),
+                opened_at=row.occurred_at,
+                opened_position=row.position,
+                position=row.position,
+                recorded_at=row.recorded_at,
+            )
+        document.fold.apply(row, data)
+        document.position, document.recorded_at = row.position, row.recorded_at
+        self.documents[name, key] = document
 
 
 def _in_stream(row: EventRow, stream: str) -> None:

@@ -11,13 +11,15 @@ from collections.abc import Mapping
 import psycopg
 
 from replay.verify.catalogue import Entry, Streams
+from replay.verify.documents.kinds import KIND_OF
 from replay.verify.ledger import KNOWN_TYPES
 from replay.verify.report import LawResult
 
-# What each projection handles, by the aggregate that an event's type begins with.
+# What each projection handles: by the aggregate that an event's type begins with, or by type.
 HANDLED: Mapping[str, tuple[str, ...]] = {
     "stock_levels": ("stock", "item", "location"),
     "orders": ("order", "charge"),
+    "documents": tuple(KIND_OF),
     "availability": ("stock", "item"),
     "movements": ("stock", "item", "location"),
 }
@@ -40,7 +42,8 @@ SELECT event.ledger_position, event.type
     ON mark.projection = %(projection)s AND mark.version = %(version)s AND mark.shard = event.shard
  WHERE event.ledger = %(ledger)s AND event.stream = %(stream)s
    AND event.ledger_position >= %(since)s AND event.shard_position <= mark.position
-   AND (split_part(event.type, '.', 1) = ANY(%(handled)s) OR event.type <> ALL(%(known)s))
+   AND (split_part(event.type, '.', 1) = ANY(%(handled)s) OR event.type = ANY(%(handled)s)
+        OR event.type <> ALL(%(known)s))
    AND NOT EXISTS (
        SELECT FROM dead_letters AS letter
         WHERE letter.projection = %(projection)s AND letter.version = %(version)s

@@ -1,4 +1,4 @@
-"""The read models in Postgres (`stock_levels`, `orders`): tables read in the log's own snapshot."""
+"""The read models in Postgres: tables read in the log's own snapshot."""
 
 from __future__ import annotations
 
@@ -99,8 +99,7 @@ class Table:
         law.differ(where=where, expected=want, found=have)
 
     def _where(self, fold: LedgerFold, key: Key) -> str:
-        name = " at ".join(key) if isinstance(key, tuple) else key
-        return f"{self._name}, ledger {fold.ledger}, {name}"
+        return f"{self._name}, ledger {fold.ledger}, {self._shape.shown(key)}"
 
 
 @dataclass(slots=True, kw_only=True)

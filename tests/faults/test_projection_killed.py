@@ -15,13 +15,20 @@ from tests.happenings import year
 from tests.parts import Database
 from tests.projection_side import drain, table_rows, told_positions
 from tests.projector_process import Projector
-from tests.read_models import availability_keys, movement_rows, order_rows, stock_level_rows
+from tests.read_models import (
+    availability_keys,
+    document_rows,
+    movement_rows,
+    order_rows,
+    stock_level_rows,
+)
 
 LEDGER = "acme/main"
 EVENTS = 400
 POINTS = [
     ("stock_levels", "stock_levels.before_commit"),
     ("orders", "orders.before_commit"),
+    ("documents", "documents.before_commit"),
     ("availability", "availability.after_call"),
     ("movements", "movements.after_claim"),
     ("movements", "movements.after_insert"),
@@ -51,6 +58,8 @@ def running(
             read_model = resources.enter_context(stock_level_rows(dsn))
         elif name == "orders":
             read_model = resources.enter_context(order_rows(dsn))
+        elif name == "documents":
+            read_model = resources.enter_context(document_rows(dsn))
         elif name == "availability":
             url = request.getfixturevalue("redis_url")
             projector = replace(projector, redis_url=url, redis_prefix=redis_prefix)

@@ -71,6 +71,24 @@ PLANTED_ROWS = [
         ("locations_v1", "shop, latitude_microdegrees"),
     ),
     (
+        (
+            "UPDATE documents_v1 SET body = jsonb_set(body::jsonb, '{name}', '\"Nobody\"')::json"
+            f" WHERE {OF_LEDGER} AND kind = 'item' AND id = '{LAMP}'"
+        ),
+        (f"table documents_v1 in Postgres, ledger {LEDGER}, item {LAMP}, body",),
+    ),
+    (
+        (
+            "UPDATE documents_v1 SET refs = array_append(refs, 'sku:of-nobody')"
+            f" WHERE {OF_LEDGER} AND kind = 'location' AND id = 'shop'"
+        ),
+        ("documents_v1", "location shop, refs"),
+    ),
+    (
+        f"DELETE FROM documents_v1 WHERE {OF_LEDGER} AND kind = 'item' AND id = '{MUG}'",
+        ("documents_v1", f"item {MUG}"),
+    ),
+    (
         f"UPDATE orders_v1 SET status = 'shipped' WHERE {OF_LEDGER} AND order_id = 'o2'",
         (f"table orders_v1 in Postgres, ledger {LEDGER}, o2, status",),
     ),

@@ -145,6 +145,25 @@ def test_orders_are_compared_field_by_field(postgres_database: Database, field: 
         assert causes(orders.found()) == {(NO_EVENT, field, code): 1}
 
 
+@pytest.mark.parametrize("field", ["status", "refs", "body", "opened_at"])
+def test_documents_are_compared_field_by_field(postgres_database: Database, field: str) -> None:
+    values = {
+        "status": "'lost'",
+        "refs": "array_append(refs, 'sku:of-nobody')",
+        "body": "jsonb_set(body::jsonb, '{sku}', '\"B\"')::json",
+        "opened_at": "opened_at + interval '1 microsecond'",
+    }
+    with postgres_pairing(postgres_database.log, "documents", "1") as documents:
+        documents.log.append_dated(documents.log.ledger("main"), year(5, 400))
+        documents.feed()
+        assert documents.found()["differing"] == 0
+        row = "kind = 'stock' AND id = 'SKU-1@WH'"
+        changed = f"UPDATE documents_v1 SET {field} = {values[field]} WHERE {row}"
+        assert documents.execute(changed) == 1
+        code = "the older version (v1) had drifted from the log"
+        assert causes(documents.found()) == {(NO_EVENT, field, code): 1}
+
+
 def test_a_version_that_other_code_folds_has_not_drifted_and_differs_by_surprise(
     postgres_database: Database,
 ) -> None:

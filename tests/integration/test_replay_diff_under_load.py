@@ -26,10 +26,12 @@ PLANTED = {
     "stock_levels": "UPDATE stock_levels_v2 SET {field} = {field} + 1"
     " WHERE (sku, location) = ('SKU-{sku}', 'WH')",
     "orders": "UPDATE orders_v2 SET units = units + 1 WHERE order_id = 'first-{order}'",
+    "documents": "UPDATE documents_v2 SET opened_at = opened_at + interval '1 second'"
+    " WHERE kind = 'item' AND id = 'SKU-{number}'",
 }
 
 
-@pytest.fixture(params=["stock_levels", "orders", "availability", "movements"])
+@pytest.fixture(params=["stock_levels", "orders", "documents", "availability", "movements"])
 def pairing(request: pytest.FixtureRequest, postgres_database: Database) -> Iterator[Pairing]:
     log_dsn = postgres_database.log
     with ExitStack() as stack:
@@ -124,6 +126,8 @@ def _plant(pairing: Pairing, number: int) -> None:
             keys = ShardKeys(newer.places[name], pairing.log.shard(LEDGER))
             key = keys.hash_of(LEDGER, f"SKU-{number}")
             pairing.clients["redis"].hincrby(key, "WH", 1)
+        case "documents":
+            assert pairing.execute(PLANTED[name].format(number=number)) == 1
         case "orders":
             assert pairing.execute(PLANTED[name].format(order=number)) == 1
         case _:

@@ -51,7 +51,9 @@ def create(log: Journal, connection: psycopg.Connection, projection: str) -> int
     return model.version
 
 
-@pytest.mark.parametrize("projection", ["stock_levels", "orders", "availability", "movements"])
+@pytest.mark.parametrize(
+    "projection", ["stock_levels", "orders", "documents", "availability", "movements"]
+)
 def test_a_further_version_has_tables_like_the_first_and_stands_at_nothing(
     log: Journal, postgres_database: Database, projection: str
 ) -> None:

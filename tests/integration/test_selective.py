@@ -23,7 +23,7 @@ from tests.read_models import hash_at
 from tests.selective_side import LEDGER, Addresses, World, world
 
 LEVEL = "UPDATE stock_levels_v1 SET on_hand = on_hand + 7, shortfall = 3 WHERE sku = 'SKU-3'"
-ROWS_AND_KEYS = ("stock_levels", "orders", "availability")
+ROWS_AND_KEYS = ("stock_levels", "orders", "documents", "availability")
 
 
 @pytest.fixture
@@ -57,6 +57,16 @@ def break_keys(stores: World) -> None:
         " recorded_at FROM stock_levels_v1 WHERE sku = 'SKU-3' AND ledger = %s LIMIT 1",
         LEDGER,
     )
+    stores.plant(
+        "INSERT INTO documents_v1 SELECT tenant, ledger, 'stock', 'SKU-3@MOON', 'open', refs, body,"
+        " opened_at, 1, 1, recorded_at FROM documents_v1 WHERE id = 'SKU-4' AND ledger = %s",
+        LEDGER,
+    )
+    stores.plant(
+        "UPDATE documents_v1 SET status = 'lost'"
+        " WHERE kind = 'item' AND id = 'SKU-3' AND ledger = %s",
+        LEDGER,
+    )
     key = stores.availability.keys(stores.log.shard(LEDGER)).hash_of(LEDGER, "SKU-3")
     stores.redis.hset(key, mapping={"WH": "12345", "MOON": "1", "#status": "lost"})
     stores.redis.hdel(key, "SHOP/1")
@@ -71,7 +81,7 @@ def test_a_skus_wrong_cells_are_put_right_everywhere_and_told_one_by_one(stores:
     done = stores.correct(sku="SKU-3", projections=ROWS_AND_KEYS)
     assert stores.data() == lawful
     assert [each.changes for each in dry.outcomes] == [each.changes for each in done.outcomes]
-    levels, orders, availability = done.outcomes
+    levels, orders, documents, availability = done.outcomes
     changed = {(each.ledger, each.key): each for each in levels.changes}
     assert changed.keys() == {
         (LEDGER, "item-SKU-3"),
@@ -86,6 +96,9 @@ def test_a_skus_wrong_cells_are_put_right_everywhere_and_told_one_by_one(stores:
     assert changed[LEDGER, "stock-SKU-3@MOON"].digest_after is None
     assert changed[LEDGER, "stock-SKU-3@WH"].digest_before is None
     assert (orders.keys, orders.changed_keys) == (0, 0)
+    moon = {(each.ledger, each.key): each for each in documents.changes}
+    assert moon.keys() == {(LEDGER, "item-SKU-3"), (LEDGER, "stock-SKU-3@MOON")}
+    assert moon[LEDGER, "stock-SKU-3@MOON"].digest_after is None
     (hashed,) = availability.changes
     assert (hashed.cells["MOON"], hashed.cells["#status"][0]) == (("1", None), "lost")
     assert done.complete
@@ -102,7 +115,7 @@ def test_run_again_it_finds_nothing_to_change(stores: World) -> None:
     break_keys(stores)
     stores.correct(sku="SKU-3", projections=ROWS_AND_KEYS)
     again = stores.correct(sku="SKU-3", projections=ROWS_AND_KEYS)
-    assert [each.changed_keys for each in again.outcomes] == [0, 0, 0]
+    assert [each.changed_keys for each in again.outcomes] == [0, 0, 0, 0]
 
 
 def test_one_location_of_a_sku_is_corrected_without_the_other(stores: World) -> None:

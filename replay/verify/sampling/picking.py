@@ -8,13 +8,15 @@ from typing import NamedTuple
 
 import psycopg
 
+from replay.verify.documents.kinds import KINDS
+
 SHARD_HEADS = "SELECT shard, position FROM shards WHERE position > 0 ORDER BY shard"
 AT = """
 SELECT DISTINCT event.ledger, event.stream
   FROM unnest(%s::smallint[], %s::bigint[]) AS picked (shard, position)
   JOIN events AS event ON event.shard = picked.shard AND event.shard_position = picked.position
 """
-AGGREGATES = ("stock", "item", "location", "order", "charge")
+AGGREGATES = {"stock", "item", "location", "order", "charge", *KINDS}
 
 
 class Picked(NamedTuple):

@@ -35,9 +35,10 @@ class PostgresCells:
         self._positions = catalogue.ledger_positions(connection, entry)
         self._parked: Streams = catalogue.parked(connection, entry)
         self._tables = {
-            SHAPES[name].aggregate: (place, SHAPES[name])
+            aggregate: (place, SHAPES[name])
             for name, place in entry.places.items()
             if name in SHAPES
+            for aggregate in SHAPES[name].aggregates
         }
 
     def check(self, picked: Picked) -> None:
@@ -51,8 +52,7 @@ class PostgresCells:
         for query in (AFTER, BEFORE):
             beside = self._beside(query, table, shape, (picked.ledger, key))
             if beside is not None:
-                name = "@".join(beside[:width])
-                neighbour = Picked(picked.ledger, f"{shape.aggregate}-{name}")
+                neighbour = Picked(picked.ledger, shape.stream_of(beside[:width]))
                 self._cell(table, shape, neighbour, beside[width:])
 
     def _cell(
@@ -73,9 +73,10 @@ class PostgresCells:
         except NotFoldedError as error:
             self._tally.skip(error.reason)
             return
-        cell = shape.cells(folded.fold).get(shape.key_of(picked.stream))
+        key = shape.key_of(picked.stream)
+        cell = shape.cells(folded.fold).get(key)
         expected = None if cell is None else (folded.fold.tenant, *shape.values(cell))
-        where = f"table {table} in Postgres, ledger {picked.ledger}, {_shown(picked)}"
+        where = f"table {table} in Postgres, ledger {picked.ledger}, {shape.shown(key)}"
         if expected is not None and found is not None and expected != found:
             named = zip(("tenant", *shape.columns), expected, found, strict=True)
             column, want, have = next(each for each in named if each[1] != each[2])
@@ -111,7 +112,3 @@ class PostgresCells:
 
 def _columns(*names: str) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, names))
-
-
-def _shown(picked: Picked) -> str:
-    return picked.name.replace("@", " at ") if picked.aggregate == "stock" else picked.name

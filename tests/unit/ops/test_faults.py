@@ -18,6 +18,7 @@ ANSWERED = {
     "eventlog.log.StreamVersionConflict",
     "projections.availability.shard_store.LostError",
     "projections.availability.shard_store.MovedError",
+    "projections.documents.kind.NotBegunError",
     "replay.bulk.run.RangeRefusedError",
     "replay.compensation.approval.NotApprovableError",
     "replay.compensation.rules.UnknownRulesError",

@@ -21,6 +21,9 @@ from eventlog import upcasters
 from eventlog.upcasters import Fields
 from projections.catalogue import STORES
 from projections.code_text import text_of
+from projections.documents.items import ITEMS as DOCUMENTED_ITEMS
+from projections.documents.locations import LOCATIONS
+from projections.documents.stocks import STOCKS
 from projections.editions import EDITIONS, RETURNS_TWICE, TODAY, Edition
 from projections.fingerprints import changed, fingerprints
 from projections.item_facts import ITEM_STORED, LOCATION_STORED
@@ -127,7 +130,28 @@ EDITS = {
         "domain/facts/items.py",
         "class ItemDiscontinued:\n    sku: str",
         "class ItemDiscontinued:\n    sku: str | None",
-        dict.fromkeys(OF_STOCK, frozenset({"item.discontinued.v1"})),
+        {
+            **dict.fromkeys(OF_STOCK, frozenset({"item.discontinued.v1"})),
+            "documents": frozenset(DOCUMENTED_ITEMS.types),
+        },
+    ),
+    "what the domain makes of an event": Edit(
+        "domain/item.py",
+        "replace(item, components=components)",
+        "replace(item, components=())",
+        {"documents": frozenset(DOCUMENTED_ITEMS.types)},
+    ),
+    "what the domain makes of a hold": Edit(
+        "domain/moving_stock.py",
+        "known.quantity > units",
+        "known.quantity >= units",
+        {"documents": frozenset(STOCKS.types)},
+    ),
+    "what a document is found by": Edit(
+        "projections/documents/locations.py",
+        'f"parent:',
+        'f"within:',
+        {"documents": frozenset(LOCATIONS.types)},
     ),
     "a comment and blank lines": Edit(
         "projections/stock_levels/fold.py", "\n\n\n", "\n# why\n\n\n\n\n", {}

@@ -1,0 +1,24 @@
+"""Every kind of document there is. To add one: a module beside this one, and its line here.
+
+What else knows kinds: `api.read_routes.documents` (its routes) and `replay.verify.documents` (the
+independent fold that each is held against).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from projections.documents.items import ITEMS
+from projections.documents.kind import Kind
+from projections.documents.locations import LOCATIONS
+from projections.documents.stocks import STOCKS
+from projections.reading import stored_names
+
+_KINDS: tuple[Kind[Any], ...] = (STOCKS, ITEMS, LOCATIONS)
+KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in _KINDS}
+KIND_OF: Mapping[str, Kind[Any]] = {
+    stored: kind for kind in KINDS.values() for stored in stored_names(kind.types)
+}
+"""By stored type."""
+DOCUMENT_STORED = frozenset(KIND_OF)

@@ -1,0 +1,16 @@
+"""Every kind of document, by the kind of its stream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from replay.verify.documents import item, location, stock
+from replay.verify.documents.fold import DocumentKind
+
+KINDS: Mapping[str, DocumentKind] = {
+    "stock": stock.KIND,
+    "item": item.KIND,
+    "location": location.KIND,
+}
+KIND_OF: Mapping[str, str] = {stored: name for name, kind in KINDS.items() for stored in kind.types}
+"""By stored type."""
