@@ -1,12 +1,11 @@
 import re
 from pathlib import Path
 
-from domain.refusal_list import REFUSALS
-
 import api
 import ops
 from api.problems import PROBLEMS, Problem, problem_members, problem_response
 from commands import refusals as command_refusals
+from domain.refusal_list import REFUSALS
 from domain.refusals import Refusal
 
 CODES_OF_REFUSALS = {kind.code for kind in REFUSALS} | {

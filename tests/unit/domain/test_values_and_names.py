@@ -7,11 +7,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from domain.refusal_list import MODULES, REFUSALS
 
 from domain.aggregates import STATE_TYPES, State, evolve, initial
 from domain.events import Event, OrderAllocated, StockShipped
 from domain.quantities import UNMOVED, Deltas, deltas
+from domain.refusal_list import MODULES, REFUSALS
 from domain.refusals import DuplicateLine, InsufficientStock, OrderState, Refusal
 from domain.stock import Stock
 from domain.streams import (
