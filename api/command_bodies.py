@@ -188,4 +188,8 @@ def _members(command: Command) -> int:
     count = len(command.model_fields_set)
     for line in getattr(command, "lines", None) or ():
         count += len(line.model_fields_set)
+        for lot in getattr(line, "lots", None) or ():
+            count += len(lot.model_fields_set)
+    for lot in getattr(command, "lots", None) or ():
+        count += len(lot.model_fields_set)
     return count + len(getattr(command, "attributes", ()))

@@ -93,7 +93,13 @@ def receive_stock(
     command: say.ReceiveStock, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
     shelf = view.shelf(command.sku, command.location)
-    return stock_facts.receive(shelf, command.quantity, occasion, document=command.document)
+    return stock_facts.receive(
+        shelf,
+        command.quantity,
+        occasion,
+        document=command.document,
+        units=command.named_units(),
+    )
 
 
 def adjust_stock(
@@ -101,13 +107,20 @@ def adjust_stock(
 ) -> Facts | Refusal:
     shelf = view.shelf(command.sku, command.location)
     return stock_facts.adjust(
-        shelf, command.delta, command.reason, occasion, condition=command.condition
+        shelf,
+        command.delta,
+        command.reason,
+        occasion,
+        condition=command.condition,
+        units=command.named_units(),
     )
 
 
 def count_stock(command: say.CountStock, view: CommandView, occasion: Occasion) -> Facts | Refusal:
     shelf = view.shelf(command.sku, command.location)
-    return stock_facts.count(shelf, command.count_id, command.counted, occasion)
+    return stock_facts.count(
+        shelf, command.count_id, command.counted, occasion, units=command.named_units()
+    )
 
 
 def return_stock(
@@ -121,6 +134,7 @@ def return_stock(
         order_id=command.order_id,
         order=None if command.order_id is None else view.order(command.order_id),
         reason=command.reason,
+        units=command.named_units(),
     )
 
 
@@ -132,6 +146,7 @@ def ship_stock(command: say.ShipStock, view: CommandView, occasion: Occasion) ->
         reservation_id=command.reservation_id,
         unit_price_micros=command.unit_price_micros,
         currency=command.currency,
+        units=command.named_units(),
     )
 
 

@@ -28,6 +28,7 @@ from commands.fields import (
     Reason,
     Text,
 )
+from commands.lot_fields import LotFields
 from commands.message import Message
 from commands.order_messages import (
     AllocateOrder,
@@ -135,7 +136,7 @@ class _Stock(Message):
     location: Id
 
 
-class ReceiveStock(_Stock):
+class ReceiveStock(LotFields, _Stock):
     """Units came in. A fact: refused only when the item or location is unknown or discontinued."""
 
     type_name: ClassVar = "receive_stock"
@@ -145,7 +146,7 @@ class ReceiveStock(_Stock):
     document: Annotated[Note, Field(description="Delivery note, purchase order or the like.")] = ""
 
 
-class AdjustStock(_Stock):
+class AdjustStock(LotFields, _Stock):
     """Units were lost (negative) or found (positive) outside a count. A fact.
 
     Damaged units that leave are adjusted with `condition` damaged: they are held no more.
@@ -162,7 +163,7 @@ class AdjustStock(_Stock):
     ] = "stock"
 
 
-class CountStock(_Stock):
+class CountStock(LotFields, _Stock):
     """Somebody counted: on hand was `counted` at `occurred_at`. A fact."""
 
     type_name: ClassVar = "count_stock"
@@ -201,7 +202,7 @@ class ExpireReservation(_Stock):
     reservation_id: Id
 
 
-class ShipStock(_Stock):
+class ShipStock(LotFields, _Stock):
     """Units left: against a reservation, or straight from what is available."""
 
     type_name: ClassVar = "ship_stock"
@@ -219,7 +220,7 @@ class ShipStock(_Stock):
         return self
 
 
-class ReturnStock(_Stock):
+class ReturnStock(LotFields, _Stock):
     """Units came back: to stock, or damaged (then they are held and cannot be promised)."""
 
     type_name: ClassVar = "return_stock"

@@ -22,6 +22,7 @@ from domain.events import (
     StockCommitted,
     StockShipped,
 )
+from domain.drafts import Drafts
 from domain.order import LineState, Order, evolve
 from domain.promises import make_room, shortage
 from domain.refusals import (
@@ -37,7 +38,7 @@ from domain.refusals import (
     UnknownOrder,
     UnknownOrderLine,
 )
-from domain.shelf import Shelf, StockDraft
+from domain.shelf import Shelf
 from domain.streams import order_stream, stock_stream
 from domain.values import Fact, Facts, Occasion
 
@@ -121,9 +122,9 @@ def ship(
     shipped = [line for line in order.lines if line.line in units]
     if refusal := _first(_not_there(shipped, units, shelves)):
         return refusal
-    drafts = _Drafts(shelves, occasion)
+    drafts = Drafts(shelves, occasion)
     for line in shipped:
-        drafts.of(line).move(
+        drafts.of(line.stock_stream).move(
             StockShipped(
                 sku=line.sku,
                 location=line.location,
@@ -135,7 +136,7 @@ def ship(
             )
         )
     event = OrderShipped(order_id=order_id, lines=tuple(lines))
-    return (_order_fact(event, order, occasion), *drafts.facts())
+    return drafts.facts(_order_fact(event, order, occasion))
 
 
 def cancel(
@@ -146,10 +147,10 @@ def cancel(
         return UnknownOrder(order_id=order_id)
     if order.status in {"shipped", "cancelled"}:
         return OrderState(order_id=order_id, status=order.status, wanted="cancelled")
-    drafts = _Drafts(shelves, occasion)
+    drafts = Drafts(shelves, occasion)
     held = () if order.status == "placed" else _unshipped(order)
     for line in held:
-        drafts.of(line).note(
+        drafts.of(line.stock_stream).note(
             CommitmentReleased(
                 sku=line.sku,
                 location=line.location,
@@ -159,27 +160,7 @@ def cancel(
             )
         )
     event = OrderCancelled(order_id=order_id, reason=reason)
-    return (_order_fact(event, order, occasion), *drafts.facts())
-
-
-class _Drafts:
-    """One draft for each stock, made when its first line comes."""
-
-    def __init__(self, shelves: Shelves, occasion: Occasion) -> None:
-        self._shelves = shelves
-        self._occasion = occasion
-        self._drafts: dict[str, StockDraft] = {}
-
-    def of(self, line: LineState) -> StockDraft:
-        stream = line.stock_stream
-        draft = self._drafts.get(stream)
-        if draft is None:
-            shelf = self._shelves[stream]
-            draft = self._drafts[stream] = StockDraft(shelf.stock, self._occasion, shelf.history)
-        return draft
-
-    def facts(self) -> Facts:
-        return tuple(fact for draft in self._drafts.values() for fact in draft.facts())
+    return drafts.facts(_order_fact(event, order, occasion))
 
 
 def _allocate(order: Order, shelves: Shelves, occasion: Occasion) -> Facts | Refusal:
@@ -191,11 +172,11 @@ def _allocate(order: Order, shelves: Shelves, occasion: Occasion) -> Facts | Ref
             short.append(replace(shortfall, line=first_line.line))
     if refusal := _first(short):
         return refusal
-    drafts = _Drafts(shelves, occasion)
+    drafts = Drafts(shelves, occasion)
     for stream, (first_line, units) in wanted.items():
-        make_room(drafts.of(first_line), shelves[stream], units, occasion.now)
+        make_room(drafts.of(stream), shelves[stream], units, occasion.now)
     for line in order.lines:
-        drafts.of(line).note(
+        drafts.of(line.stock_stream).note(
             StockCommitted(
                 sku=line.sku,
                 location=line.location,
@@ -206,7 +187,7 @@ def _allocate(order: Order, shelves: Shelves, occasion: Occasion) -> Facts | Ref
             )
         )
     event = OrderAllocated(order_id=order.order_id)
-    return (_order_fact(event, order, occasion), *drafts.facts())
+    return drafts.facts(_order_fact(event, order, occasion))
 
 
 def _sums(lines: Iterable[LineState], units: Mapping[int, int]) -> dict[str, tuple[LineState, int]]:

@@ -12,6 +12,8 @@ from domain.events import (
     StockReserved,
     StockShipped,
 )
+from domain.lot_units import expired_units
+from domain.named_units import UNNAMED, NamedUnits
 from domain.refusals import (
     ExceedsReserved,
     InsufficientStock,
@@ -24,7 +26,7 @@ from domain.refusals import (
 )
 from domain.shelf import Shelf, StockDraft
 from domain.stock import Promise, Stock
-from domain.values import Facts, Occasion
+from domain.values import Facts, Occasion, day_of
 
 
 def reserve(
@@ -42,7 +44,7 @@ def reserve(
         return ReservationExpiryPast(reservation_id=reservation_id, expires_at=expires_at)
     if (short := shortage(shelf, quantity, occasion.now)) is not None:
         return short
-    draft = StockDraft(stock, occasion)
+    draft = StockDraft(shelf, occasion)
     make_room(draft, shelf, quantity, occasion.now)
     draft.note(
         StockReserved(
@@ -62,7 +64,7 @@ def release(stock: Stock, reservation_id: str, occasion: Occasion) -> Facts | Re
     promise = _open_reservation(stock, reservation_id)
     if isinstance(promise, Refusal):
         return promise
-    draft = StockDraft(stock, occasion)
+    draft = StockDraft(Shelf(stock=stock, item=None, location=None), occasion)
     draft.note(
         ReservationReleased(
             sku=stock.sku,
@@ -81,7 +83,7 @@ def expire(stock: Stock, reservation_id: str, occasion: Occasion) -> Facts | Ref
         return promise
     if promise.expires_at is not None and promise.expires_at > occasion.now:
         return ReservationNotDue(reservation_id=reservation_id, expires_at=promise.expires_at)
-    draft = StockDraft(stock, occasion)
+    draft = StockDraft(Shelf(stock=stock, item=None, location=None), occasion)
     draft.note(_expired(stock, promise))
     return draft.facts()
 
@@ -94,8 +96,10 @@ def ship(
     reservation_id: str | None = None,
     unit_price_micros: int | None = None,
     currency: str | None = None,
+    units: NamedUnits = UNNAMED,
 ) -> Facts | Refusal:
     """Against a reservation, as far as it reaches, or straight from what nobody was promised.
+    `units`: which lots (or serials), otherwise chosen by the item's removal order.
 
     Raises HistoryNeededError as `stock_facts` does.
     """
@@ -114,7 +118,7 @@ def ship(
         available = stock.shippable
     if quantity > available:
         return _insufficient(stock, quantity, available)
-    draft = StockDraft(stock, occasion, shelf.history)
+    draft = StockDraft(shelf, occasion)
     draft.move(
         StockShipped(
             sku=stock.sku,
@@ -123,7 +127,8 @@ def ship(
             reservation_id=reservation_id,
             unit_price_micros=unit_price_micros,
             currency=currency,
-        )
+        ),
+        units=units,
     )
     return draft.facts()
 
@@ -131,7 +136,7 @@ def ship(
 def shortage(shelf: Shelf, quantity: int, now: datetime) -> InsufficientStock | None:
     """Whether so many units cannot be promised, even if everything due were expired."""
     stock = shelf.stock
-    room = stock.available + shelf.promise_limit
+    room = _room(shelf, now)
     if quantity <= room:
         return None
     room += sum(promise.quantity for promise in due_reservations(stock, now))
@@ -140,9 +145,16 @@ def shortage(shelf: Shelf, quantity: int, now: datetime) -> InsufficientStock | 
 
 def make_room(draft: StockDraft, shelf: Shelf, quantity: int, now: datetime) -> None:
     """Expire what is due, if the units could not be promised otherwise."""
-    if quantity > shelf.stock.available + shelf.promise_limit:
+    if quantity > _room(shelf, now):
         for promise in due_reservations(shelf.stock, now):
             draft.note(_expired(shelf.stock, promise), occurred_at=promise.expires_at)
+
+
+def _room(shelf: Shelf, now: datetime) -> int:
+    """What may be promised as things stand: not what has expired, even if nobody has held it."""
+    room = shelf.stock.available + shelf.promise_limit
+    lots = shelf.stock.lots
+    return room - expired_units(lots.values(), day_of(now)) if lots else room
 
 
 def due_reservations(stock: Stock, now: datetime) -> list[Promise]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from domain import refusals
+from domain import refusals, refusals_lots
 from domain.refusals import Refusal
 
-MODULES: tuple[ModuleType, ...] = (refusals,)
+MODULES: tuple[ModuleType, ...] = (refusals, refusals_lots)
 
 
 def _declared(module: ModuleType) -> list[type[Refusal]]:

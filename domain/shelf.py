@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -11,23 +11,51 @@ from domain.construction import made_often
 from domain.events import (
     CountRestated,
     DiscrepancyFound,
+    PickedShipped,
     ShortfallStated,
     StockAdjusted,
+    StockArrived,
+    StockConsumed,
     StockCounted,
+    StockDispatched,
     StockEvent,
+    StockMovedIn,
+    StockMovedOut,
+    StockProduced,
     StockReceived,
     StockReturned,
     StockShipped,
+    StockWrittenOff,
     UncoveredPromise,
 )
 from domain.item import Item
 from domain.location import Location
+from domain.lot_choice import Sight
 from domain.moving_stock import MovingStock
+from domain.named_units import UNNAMED, LotQuantity, NamedUnits
 from domain.quantities import deltas
-from domain.refusals import UnknownItem, UnknownLocation
+from domain.refusals import Refusal, UnknownItem, UnknownLocation
+from domain.refusals_lots import UnitsRefusal
 from domain.stock import Count, Promise, Stock
 from domain.stock_history import HistoryNeededError, StaleHistoryError, StockHistory
-from domain.values import Fact, Facts, Occasion
+from domain.tracing import Traced, missing, taken_back, trace_of, traced
+from domain.values import Fact, Facts, Occasion, day_of
+
+Movement = (
+    StockReceived
+    | StockAdjusted
+    | StockCounted
+    | StockShipped
+    | StockReturned
+    | PickedShipped
+    | StockWrittenOff
+    | StockMovedOut
+    | StockMovedIn
+    | StockDispatched
+    | StockArrived
+    | StockConsumed
+    | StockProduced
+)
 
 
 @made_often
@@ -55,16 +83,22 @@ class Shelf:
 
 
 class StockDraft:
-    """The facts of one command on one stock, each applied as it is noted."""
+    """The facts of one command on one stock, each applied as it is noted.
 
-    def __init__(
-        self, stock: Stock, occasion: Occasion, history: StockHistory | None = None
-    ) -> None:
-        self._before = stock
+    Of an item that is tracked by lot or serial, each fact that moves on hand, picked or held is
+    followed by the lots it moved. What is wrong with those that were named refuses the draft.
+    """
+
+    def __init__(self, shelf: Shelf, occasion: Occasion) -> None:
+        self._shelf = shelf
+        self._before = shelf.stock
         self._occasion = occasion
-        self._history = history
+        self._history = shelf.history
         self._noted: list[tuple[StockEvent, UUID, datetime]] = []
-        self.stock = MovingStock(stock)
+        self.refused: list[UnitsRefusal] = []
+        self._tracked = shelf.item is not None and shelf.item.tracking != "none"
+        self._moved: dict[str, LotQuantity] = {}
+        self.stock = MovingStock(shelf.stock)
 
     @property
     def sku(self) -> str:
@@ -74,51 +108,70 @@ class StockDraft:
     def location(self) -> str:
         return self._before.location
 
+    @property
+    def units(self) -> NamedUnits:
+        """The lots (or serials) of on hand that the facts of this draft have moved so far: what the
+        other half of a move names.
+        """
+        item = self._shelf.item
+        if item is not None and item.tracking == "serial":
+            return NamedUnits(serials=tuple(self._moved))
+        return NamedUnits(lots=tuple(self._moved.values()))
+
     def note(
         self,
         event: StockEvent,
         *,
+        units: NamedUnits = UNNAMED,
         occurred_at: datetime | None = None,
-        event_id: UUID | None = None,
+        line: int | None = None,
     ) -> None:
-        """Add a fact, of the occasion's time unless another is given."""
-        occurred_at = occurred_at or self._occasion.occurred_at
-        self._noted.append((event, event_id or self._occasion.new_id(), occurred_at))
-        self.stock.apply(event, occurred_at)
-        if self._history is not None:
-            self._history = self._history.then([(event, occurred_at)])
+        """Add a fact that leaves on hand as it is, of the occasion's time unless another is given.
+
+        `units` are the lots it is about, `line` is the one a refusal for them names.
+        """
+        lots = self._lots_of(event, units, line)
+        if lots is not None:
+            self._add(event, lots, occurred_at or self._occasion.occurred_at)
 
     def move(
-        self, event: StockReceived | StockAdjusted | StockCounted | StockShipped | StockReturned
+        self, event: Movement, *, units: NamedUnits = UNNAMED, line: int | None = None
     ) -> None:
         """Add a fact that moves on hand. When a later count is known, that count is restated so
         that its counted quantity stands; otherwise units that were never known to be there are
         found first. Whatever adds units comes first: on hand is below zero at no position.
+
+        `units` are the lots (or serials) it moves; of what leaves they may be left out, and the
+        item's removal order chooses. `line` is the one a refusal for them names.
         """
+        lots = self._lots_of(event, units, line)
+        if lots is None:
+            return
+        self._remember(lots)
         occurred_at = self._occasion.occurred_at
         event_id = self._occasion.new_id()
-        units = deltas(event).on_hand
+        by = deltas(event).on_hand
         count = self._first_count_after(occurred_at)
-        if count is not None and units:
+        if count is not None and (by or lots):
             restated = CountRestated(
                 sku=self.sku,
                 location=self.location,
                 count_id=count.count_id,
                 cause_event_id=str(event_id),
                 counted=count.counted,
-                expected=count.expected + units,
-                delta=-units,
+                expected=count.expected + by,
+                delta=-by,
             )
-            if units < 0:
-                self.note(restated, occurred_at=count.occurred_at)
-                self.note(event, event_id=event_id)
+            back = taken_back(lots)
+            if by < 0:
+                self._add(restated, back, count.occurred_at)
+                self._add(event, lots, occurred_at, event_id)
             else:
-                self.note(event, event_id=event_id)
-                self.note(restated, occurred_at=count.occurred_at)
+                self._add(event, lots, occurred_at, event_id)
+                self._add(restated, back, count.occurred_at)
             return
-        if self.stock.on_hand + units < 0:
-            self._find(-(self.stock.on_hand + units), cause=event_id)
-        self.note(event, event_id=event_id)
+        self._find_what_is_missing(by, lots, cause=event_id)
+        self._add(event, lots, occurred_at, event_id)
 
     def on_hand_at(self, instant: datetime) -> int:
         """On hand by `occurred_at`. Raises HistoryNeededError, StaleHistoryError."""
@@ -130,8 +183,12 @@ class StockDraft:
         counts = self.stock.counts if self._history is None else self._history.counts
         return any(count.count_id == count_id for count in counts)
 
-    def facts(self) -> Facts:
-        """All facts, closed by the shortfall they leave if that is another than before."""
+    def facts(self) -> Facts | Refusal:
+        """All facts, closed by the shortfall they leave if that is another than before; or why
+        there are none.
+        """
+        if self.refused:
+            return replace(self.refused[0], also=tuple(self.refused[1:]))
         before, after = self._before, self.stock
         if after.uncovered or before.uncovered_stated:
             left = uncovered_promises(after.promises.values(), after.uncovered)
@@ -143,7 +200,7 @@ class StockDraft:
                     uncovered=after.uncovered,
                     promises=left,
                 )
-                self.note(stated)
+                self._add(stated, (), self._occasion.occurred_at)
         last = len(self._noted) - 1
         return tuple(
             Fact(
@@ -166,16 +223,75 @@ class StockDraft:
             return None
         return next(count for count in counts if count.occurred_at > instant)
 
-    def _find(self, missing: int, *, cause: UUID) -> None:
+    def _find_what_is_missing(self, by: int, traced: Traced, *, cause: UUID) -> None:
+        there = missing(traced, self.stock.lots) if traced else ()
+        units = max(sum(each.on_hand for each in there), -(self.stock.on_hand + by))
+        if units <= 0:
+            return
         # Dated when on hand last moved, not when the fact happened: a count of that earlier instant
         # saw what it saw, so the units can only have turned up after it.
         at = self._occasion.occurred_at
         if self.stock.last_moved_at is not None:
             at = max(at, self.stock.last_moved_at)
         found = DiscrepancyFound(
-            sku=self.sku, location=self.location, quantity=missing, cause_event_id=str(cause)
+            sku=self.sku, location=self.location, quantity=units, cause_event_id=str(cause)
         )
-        self.note(found, occurred_at=at)
+        self._add(found, there, at)
+
+    def _lots_of(self, event: StockEvent, named: NamedUnits, line: int | None) -> Traced | None:
+        """None, and the draft is refused, when the lots named cannot be those of the fact."""
+        item = self._shelf.item
+        if item is None or (not self._tracked and named is UNNAMED):
+            return ()
+        sight = Sight(
+            item=item,
+            location=self.location,
+            stock=self.stock,
+            today=day_of(self._occasion.now),
+        )
+        lots_then: Mapping[str, int] = {}
+        if isinstance(event, StockCounted):
+            lots_then = self._lots_at(self._occasion.occurred_at)
+        units = traced(event, named, sight, lots_then)
+        if isinstance(units, Refusal):
+            line = getattr(event, "line", None) if line is None else line
+            self.refused.append(units if line is None else replace(units, line=line))
+            return None
+        return units
+
+    def _remember(self, lots: Traced) -> None:
+        for each in lots:
+            known, there = self._moved.get(each.lot), self.stock.lots.get(each.lot)
+            self._moved[each.lot] = LotQuantity(
+                lot=each.lot,
+                quantity=abs(each.on_hand) + (0 if known is None else known.quantity),
+                expires_on=each.expires_on or (None if there is None else there.expires_on),
+            )
+
+    def _lots_at(self, instant: datetime) -> Mapping[str, int]:
+        if not self._before.count_needs_history(instant):
+            lots = self.stock.lots.values()
+            return {lot.lot: lot.on_hand for lot in lots if lot.on_hand}
+        return self._known_history(instant).lots_at(instant)
+
+    def _add(
+        self,
+        event: StockEvent,
+        traced: Traced,
+        occurred_at: datetime,
+        event_id: UUID | None = None,
+    ) -> None:
+        event_id = event_id or self._occasion.new_id()
+        self._append(event, event_id, occurred_at)
+        if traced:
+            trace = trace_of(event, str(event_id), traced)
+            self._append(trace, self._occasion.new_id(), occurred_at)
+
+    def _append(self, event: StockEvent, event_id: UUID, occurred_at: datetime) -> None:
+        self._noted.append((event, event_id, occurred_at))
+        self.stock.apply(event, occurred_at)
+        if self._history is not None:
+            self._history = self._history.then([(event, occurred_at)])
 
     def _known_history(self, instant: datetime) -> StockHistory:
         history = self._history

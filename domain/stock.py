@@ -65,7 +65,9 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LotUnits:
-    """Units of one lot (or one serial) here. `arrived_at`: when its first unit did."""
+    """Units of one lot (or one serial) here. `arrived_at`: when its first unit did. `picked_for`:
+    for which order lines its picked units are, under `promise_key`.
+    """
 
     lot: str
     on_hand: int = 0
@@ -73,6 +75,23 @@ class LotUnits:
     held: int = 0
     arrived_at: datetime
     expires_on: date | None = None
+    picked_for: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def free(self) -> int:
+        """Units that are there, neither held nor picked for somebody."""
+        return max(0, self.on_hand - self.picked - self.held)
+
+    @property
+    def sendable(self) -> int:
+        """Units that are there and not held, picked ones too. Units may be held while they are
+        picked: then these are what must not leave.
+        """
+        return max(0, self.on_hand - self.held)
+
+    def expired(self, today: date) -> bool:
+        """`expires_on` is the last day on which its units are good."""
+        return self.expires_on is not None and self.expires_on < today
 
 
 @made_often

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from domain.events import CountRestated, StockCounted, StockEvent
+from domain.events import CountRestated, StockCounted, StockEvent, StockTraced
 from domain.quantities import deltas
 from domain.stock import Count
 
@@ -14,12 +14,14 @@ from domain.stock import Count
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockHistory:
     """Every movement of on hand as (occurred_at, units), in log order, and every count as it
-    stands, by `occurred_at` and then log order. `version` is the stream version it reaches to.
+    stands, by `occurred_at` and then log order; `lot_moves` are those of each lot. `version` is the
+    stream version it reaches to.
     """
 
     version: int = 0
     moves: tuple[tuple[datetime, int], ...] = ()
     counts: tuple[Count, ...] = ()
+    lot_moves: tuple[tuple[datetime, str, int], ...] = ()
 
     def on_hand_at(self, instant: datetime) -> int:
         """On hand by `occurred_at`, everything dated at the instant included. May be negative: a
@@ -27,9 +29,18 @@ class StockHistory:
         """
         return sum(units for moved_at, units in self.moves if moved_at <= instant)
 
+    def lots_at(self, instant: datetime) -> dict[str, int]:
+        """On hand of each lot, likewise; without those that have none."""
+        lots: dict[str, int] = {}
+        for moved_at, lot, units in self.lot_moves:
+            if moved_at <= instant:
+                lots[lot] = lots.get(lot, 0) + units
+        return {lot: units for lot, units in lots.items() if units}
+
     def then(self, events: Iterable[tuple[StockEvent, datetime]]) -> StockHistory:
         """The history with the stream's next events."""
         version, moves, counts = self.version, list(self.moves), {}
+        lot_moves = list(self.lot_moves)
         for count in self.counts:
             counts[count.count_id] = count
         for event, occurred_at in events:
@@ -47,10 +58,14 @@ class StockHistory:
                     )
                 case CountRestated(count_id=count_id, expected=expected) if count_id in counts:
                     counts[count_id] = replace(counts[count_id], expected=expected)
+                case StockTraced(units=traced):
+                    lot_moves += [(occurred_at, each.lot, each.on_hand) for each in traced]
                 case _:
                     pass
         ordered = sorted(counts.values(), key=lambda count: count.occurred_at)
-        return StockHistory(version=version, moves=tuple(moves), counts=tuple(ordered))
+        return StockHistory(
+            version=version, moves=tuple(moves), counts=tuple(ordered), lot_moves=tuple(lot_moves)
+        )
 
 
 class HistoryNeededError(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from domain.construction import made_often
@@ -21,6 +21,7 @@ KEY_PATTERN = r"^[ -~]{1,200}$"
 QUANTITY_MAX = 1_000_000_000
 PRICE_MICROS_MAX = 10**15  # A thousand million of the currency's major unit.
 ORDER_LINES_MAX = 2_000
+LOTS_MAX = 1_000  # Lots or serials named by one command or line.
 NAME_LENGTH_MAX = 200
 REASON_LENGTH_MAX = 200
 DESCRIPTION_LENGTH_MAX = 10_000
@@ -60,6 +61,11 @@ class Occasion:
     occurred_at: datetime
     now: datetime
     new_id: Callable[[], UUID]
+
+
+def day_of(instant: datetime) -> date:
+    """The day in UTC: what dates are told by."""
+    return instant.astimezone(UTC).date()
 
 
 def is_gtin(text: str) -> bool:

@@ -40,7 +40,7 @@ async def catalogue(side: WriteSide) -> None:
             "gtin": "4006381333931",
         },
         {"sku": MUG, "name": "Mug", "reorder_point": 10},
-        {"sku": CHAIR, "name": "Chair", "category": "furniture", "tracking": "serial"},
+        {"sku": CHAIR, "name": "Chair", "category": "furniture"},
     ]
     registered = [{"type": "register_item", "key": f"item {each['sku']}", **each} for each in items]
     places = [location("hall"), {**location("shop"), "location_type": "store"}]

@@ -4,6 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
+
+TraceCause = Literal[
+    "received",
+    "adjusted",
+    "counted",
+    "restated",
+    "found",
+    "shipped",
+    "returned",
+    "picked",
+    "unpicked",
+    "held",
+    "let_go",
+    "written_off",
+    "moved_out",
+    "moved_in",
+    "dispatched",
+    "arrived",
+    "consumed",
+    "produced",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +46,16 @@ class TracedUnits:
 class StockTraced:
     """Which lots (or serials) the fact before it moved: of an item that is tracked, every fact
     that moves on hand, picked or held is followed by one, in the same command.
+
+    `cause` says what that fact was. `order_id` and `line` are those it names; `reference` is the id
+    of whatever else it names: a shipment, reservation, transfer, move, assembly, hold or count.
     """
 
     sku: str
     location: str
     cause_event_id: str
     units: tuple[TracedUnits, ...]
+    cause: TraceCause | None = None
+    order_id: str | None = None
+    line: int | None = None
+    reference: str = ""

@@ -35,6 +35,7 @@ class CountCheck:
         self._restated: dict[str, Linked] = {}
         self._wanted: dict[str, Linked] = {}
         self._found: dict[str, EventRow] = {}
+        self._lots_found: set[str] = set()
 
     def before(self, row: EventRow, data: Data, known: Stock | None) -> None:
         """Before a count, or any event of a stock that has counts, is folded."""
@@ -55,9 +56,16 @@ class CountCheck:
         """A discrepancy was folded."""
         self._found[data["cause_event_id"]] = row
 
+    def traced(self, data: Data) -> None:
+        """A trace was folded: a discrepancy that has one found units that single lots lacked."""
+        self._lots_found.add(data["cause_event_id"])
+
     def after(self, row: EventRow, stock: Stock) -> None:
         """After any other stock event was folded, while a discrepancy waits for its cause."""
-        if (found := self._found.pop(str(row.event_id), None)) is not None and stock.on_hand != 0:
+        found = self._found.pop(str(row.event_id), None)
+        if found is None or str(found.event_id) in self._lots_found:
+            return
+        if stock.on_hand != 0:
             self._law.differ(
                 where=f"on hand of {stock.name} after {row.name}",
                 expected=f"0, as {found.name} found just what was missing",
@@ -76,9 +84,12 @@ class CountCheck:
             )
         for cause in self._wanted.keys() | self._restated.keys():
             wanted, restated = self._wanted.get(cause), self._restated.get(cause)
+            if wanted is None and restated is not None and restated.told[1] == 0:
+                continue  # No units, but their lots: a count between swapped them.
             if wanted is None or restated is None or wanted.told != restated.told:
                 self._unlike(wanted, restated)
         self._found.clear()
+        self._lots_found.clear()
         self._wanted.clear()
         self._restated.clear()
 

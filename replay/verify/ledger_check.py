@@ -16,7 +16,7 @@ from replay.verify.oversell import OversellCheck
 from replay.verify.positions import PositionCheck
 from replay.verify.report import LawResult
 from replay.verify.rows import EventRow
-from replay.verify.stock import COUNTED, FOUND, MOVES, RESTATED, Data, Move
+from replay.verify.stock import COUNTED, FOUND, MOVES, RESTATED, TRACED, Data, Move
 
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, msgspec.DecodeError)
 _data = msgspec.json.Decoder().decode
@@ -86,6 +86,8 @@ class LedgerCheck:
         self.conservation.stock(row, data, stock, moved)
         if kind == FOUND:
             counts.found(row, data)
+        elif kind == TRACED:
+            counts.traced(data)
         elif counts.waits:
             counts.after(row, stock)
         return moved
