@@ -20,6 +20,7 @@ from api.read_routes.answers import answer_routes
 from api.read_routes.availability import availability_routes
 from api.read_routes.documents import document_routes
 from api.read_routes.items import item_routes
+from api.read_routes.lots import lot_routes
 from api.read_routes.movements import movement_routes
 from api.read_routes.orders import order_routes
 from api.read_routes.read_models import read_model_routes
@@ -62,6 +63,7 @@ def create_app(deps: Deps) -> FastAPI:
         availability_routes(reads, authenticate),
         order_routes(reads, authenticate),
         document_routes(reads, authenticate),
+        lot_routes(reads, authenticate),
         movement_routes(reads, authenticate),
         analytics_routes(reads, authenticate),
         read_model_routes(reads, authenticate),

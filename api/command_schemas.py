@@ -14,6 +14,7 @@ from commands.messages import COMMAND_TYPES
 REF = "#/components/schemas/{model}"
 AT = "2026-03-01T09:30:00Z"
 SHELF = {"sku": "CHAIR-RED", "location": "london"}
+LOT = {"sku": "MILK", "lot": "L-2026-09"}
 LINE = {"line": 1, **SHELF, "quantity": 2, "unit_price_micros": 49_500_000}
 EXAMPLES: Mapping[str, Mapping[str, object]] = {
     "register_item": {"sku": "CHAIR-RED", "name": "Red chair", "category": "chairs"},
@@ -28,6 +29,13 @@ EXAMPLES: Mapping[str, Mapping[str, object]] = {
     "expire_reservation": {**SHELF, "reservation_id": "CART-9"},
     "ship_stock": {**SHELF, "quantity": 2, "reservation_id": "CART-9"},
     "return_stock": {**SHELF, "quantity": 1, "to": "damaged", "order_id": "SO-1"},
+    "set_handling": {"sku": "MILK", "removal": "fefo", "shelf_life_days": 21},
+    "register_lot": {**LOT, "expires_on": "2026-04-30", "origin": "dairy 7"},
+    "hold_stock": {**SHELF, "hold_id": "QC-4", "kind": "quality", "quantity": 3},
+    "release_hold": {**SHELF, "hold_id": "QC-4", "quantity": 1, "reason": "tested"},
+    "expire_lot": {**LOT, "location": "london"},
+    "recall_lot": {**LOT, "recall_id": "R-2", "reason_code": "glass"},
+    "end_recall": {**LOT, "recall_id": "R-2", "reason": "tested"},
     "place_order": {"order_id": "SO-1", "customer": "C-77", "currency": "GBP", "lines": [LINE]},
     "allocate_order": {"order_id": "SO-1"},
     "ship_order": {"order_id": "SO-1", "lines": [{"line": 1, "quantity": 2}]},

@@ -32,6 +32,7 @@ TAGS = [
     {"name": "commands", "description": "Change something, once per key."},
     {"name": "items", "description": "What is kept."},
     {"name": "stock", "description": "How much of it is where, and can be promised."},
+    {"name": "lots", "description": "Where a lot or serial is, and how it came and went."},
     {"name": "orders", "description": "What customers were promised and sent."},
     {"name": "movements", "description": "Everything that happened to stock."},
     {"name": "analytics", "description": "Sums over movements."},

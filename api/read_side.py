@@ -32,6 +32,7 @@ from projections.queries.standing import (
 # A promotion waits for longer than this before it switches: nobody then answers from memory.
 RECENT_SECONDS_MAX = 0.5
 RECENT_LEDGERS_MAX = 10_000
+LOG_VERSION = 1  # There is one log.
 
 LedgerName = Annotated[
     str, Query(alias="ledger", pattern=SLUG_PATTERN, description="The ledger's short name.")
@@ -145,7 +146,7 @@ class View:
             recorded_at=self.standing.recorded_at,
             age_seconds=0.0,
             read_model="log",
-            version=1,
+            version=LOG_VERSION,
             generation=self.standing.generation,
         )
 
@@ -155,11 +156,18 @@ class View:
 
     def pages(self, name: str, operation: str, filters: Filters) -> Pages:
         """The cursors of a list out of a read model."""
+        return self._pages(operation, self.model(name).model.version, filters)
+
+    def log_pages(self, operation: str, filters: Filters) -> Pages:
+        """The cursors of a list out of the log itself."""
+        return self._pages(operation, LOG_VERSION, filters)
+
+    def _pages(self, operation: str, version: int, filters: Filters) -> Pages:
         return Pages(
             self.positions.sealer,
             tenant=self.ask.principal.tenant,
             name=operation,
-            version=self.model(name).model.version,
+            version=version,
             filters={"ledger": self.ask.ledger_name, **filters},
         )
 

@@ -168,7 +168,7 @@ class Attempt:
             refusal = self._decide(pending, view)
         except StreamNotLoadedError as error:
             # This attempt is lost; it goes on to learn everything else it lacks.
-            self.streams_missing.add(error.key)
+            self.streams_missing.update(error.keys)
             return _not_applied(pending)
         except HistoryNeededError as error:
             self.histories_missing.update(_histories_of(pending, overlay, error))

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from commands import decisions
+from commands import decisions, lot_decisions
+from commands import lot_messages as lot_say
 from commands import messages as say
 from commands import order_messages as order_say
 from commands.answers import Result
+from commands.lot_fields import LotFields
 from commands.message import Message
 from commands.view import CommandView
 from domain.refusals import Refusal
@@ -22,7 +24,9 @@ from domain.streams import (
     charge_stream,
     item_stream,
     location_stream,
+    lot_stream,
     order_stream,
+    serial_stream,
     sku_and_location,
     stock_stream,
 )
@@ -48,6 +52,13 @@ def _shelf_streams(sku: str, place: str) -> Iterable[str]:
     return stock_stream(sku, place), item_stream(sku), location_stream(place)
 
 
+def _named_streams(sku: str, named: LotFields) -> Iterable[str]:
+    for units in named.lots:
+        yield lot_stream(sku, units.lot)
+    for serial in named.serials:
+        yield serial_stream(sku, serial)
+
+
 def _stock_command(
     decide: Decide,
     *,
@@ -55,6 +66,8 @@ def _stock_command(
 ) -> Handler:
     def streams(command: Any, _: CommandView) -> Iterable[str]:  # noqa: ANN401 - any stock command
         yield from _shelf_streams(command.sku, command.location)
+        if isinstance(command, LotFields):
+            yield from _named_streams(command.sku, command)
         if (order_id := order_of(command)) is not None:
             yield order_stream(order_id)
 
@@ -123,6 +136,15 @@ def _charge_streams(command: order_say.RecordCharge, _: CommandView) -> Iterable
         yield order_stream(command.order_id)
 
 
+def _recall_command(decide: Decide) -> Handler:
+    return Handler(
+        main=lambda command: lot_stream(command.sku, command.lot),
+        streams=lot_decisions.recall_streams,
+        decide=decide,
+        result=lot_decisions.recall_result,
+    )
+
+
 HANDLERS: Mapping[type[Message], Handler] = {
     say.RegisterItem: _item_command(decisions.register_item),
     say.DescribeItem: _item_command(decisions.describe_item),
@@ -141,6 +163,21 @@ HANDLERS: Mapping[type[Message], Handler] = {
     say.ExpireReservation: _stock_command(decisions.expire_reservation),
     say.ShipStock: _stock_command(decisions.ship_stock),
     say.ReturnStock: _stock_command(decisions.return_stock, order_of=attrgetter("order_id")),
+    lot_say.SetHandling: _item_command(lot_decisions.set_handling),
+    lot_say.RegisterLot: Handler(
+        main=lambda command: lot_stream(command.sku, command.lot),
+        streams=lambda command, _: (
+            lot_stream(command.sku, command.lot),
+            item_stream(command.sku),
+        ),
+        decide=lot_decisions.register_lot,
+        result=lambda *_: {},
+    ),
+    lot_say.HoldStock: _stock_command(lot_decisions.hold_stock),
+    lot_say.ReleaseHold: _stock_command(lot_decisions.release_hold),
+    lot_say.ExpireLot: _stock_command(lot_decisions.expire_lot),
+    lot_say.RecallLot: _recall_command(lot_decisions.recall_lot),
+    lot_say.EndRecall: _recall_command(lot_decisions.end_recall),
     order_say.PlaceOrder: _order_command(decisions.place_order, _proposed_streams),
     order_say.AllocateOrder: _order_command(decisions.allocate_order, _order_streams),
     order_say.ShipOrder: _order_command(decisions.ship_order, _order_streams),

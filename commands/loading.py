@@ -53,7 +53,7 @@ class Loader:
                     for stream in pending.handler.streams(pending.submission.command, view):
                         wanted[(pending.ledger, stream)] = None
                 except StreamNotLoadedError as error:
-                    wanted[error.key] = None
+                    wanted |= dict.fromkeys(error.keys)
                     again.append(pending)
             self.load(wanted, memory)
             unplanned = again

@@ -117,7 +117,7 @@ class ShardMemory:
 def weight(state: State | None) -> int:
     """About how much memory a state takes, in units of half a kilobyte."""
     if type(state) is Stock:
-        return 1 + (len(state.promises) + len(state.closed_reservations)) // 2
+        return 1 + (len(state.promises) + len(state.closed_reservations) + len(state.lots)) // 2
     if type(state) is Order:
         return 1 + len(state.lines) // 2
     return 1

@@ -1,6 +1,6 @@
 """Every command the ledger takes: imperative, immutable, told apart by `type`.
 
-Commands about items, locations and stock are here, those about orders in `order_messages`.
+Commands about items, locations and stock are here, those of other areas in modules of their own.
 """
 
 from __future__ import annotations
@@ -29,6 +29,15 @@ from commands.fields import (
     Text,
 )
 from commands.lot_fields import LotFields
+from commands.lot_messages import (
+    EndRecall,
+    ExpireLot,
+    HoldStock,
+    RecallLot,
+    RegisterLot,
+    ReleaseHold,
+    SetHandling,
+)
 from commands.message import Message
 from commands.order_messages import (
     AllocateOrder,
@@ -245,6 +254,13 @@ Command = Annotated[
     | ExpireReservation
     | ShipStock
     | ReturnStock
+    | SetHandling
+    | RegisterLot
+    | HoldStock
+    | ReleaseHold
+    | ExpireLot
+    | RecallLot
+    | EndRecall
     | PlaceOrder
     | AllocateOrder
     | ShipOrder

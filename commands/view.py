@@ -15,7 +15,9 @@ from domain.charge import Charge
 from domain.events import StockEvent
 from domain.item import Item
 from domain.location import Location
+from domain.lot import Lot
 from domain.order import Order
+from domain.serial import Serial
 from domain.shelf import Shelf
 from domain.stock import Stock
 from domain.stock_history import StockHistory
@@ -23,7 +25,9 @@ from domain.streams import (
     charge_stream,
     item_stream,
     location_stream,
+    lot_stream,
     order_stream,
+    serial_stream,
     sku_and_location,
     stock_stream,
 )
@@ -34,11 +38,11 @@ Layers = tuple[Mapping[StreamKey, Found], ...]
 
 
 class StreamNotLoadedError(Exception):
-    """A decision asked for a stream that was not read before the lock: read it and try again."""
+    """A decision asked for streams that were not read before the lock: read them and try again."""
 
-    def __init__(self, key: StreamKey) -> None:
+    def __init__(self, key: StreamKey, *others: StreamKey) -> None:
         super().__init__(f"stream {key[1]!r} of ledger {key[0]!r} is not in memory")
-        self.key = key
+        self.keys = (key, *others)
 
 
 class States(Protocol):
@@ -111,6 +115,9 @@ class CommandView(Overlay):
     def charge(self, charge_id: str) -> Charge | None:
         return cast("Charge | None", self._state(charge_stream(charge_id)))
 
+    def lot(self, sku: str, lot: str) -> Lot | None:
+        return cast("Lot | None", self._state(lot_stream(sku, lot)))
+
     def shelf(self, sku: str, location: str) -> Shelf:
         stream = stock_stream(sku, location)
         return self.shelves((stream,))[stream]
@@ -129,8 +136,22 @@ class CommandView(Overlay):
                 item=cast("Item | None", state_of((ledger, item_stream(sku))).state),
                 location=locations[place],
                 history=self.history_of(key) if self.histories else None,
+                identities=self,
             )
         return shelves
+
+    def lots(self, sku: str, names: Iterable[str]) -> Mapping[str, Lot | None]:
+        """`domain.register.Identities`."""
+        states = self._states({name: lot_stream(sku, name) for name in names})
+        return cast("Mapping[str, Lot | None]", states)
+
+    def serials(
+        self, sku: str, names: Iterable[str], likely: Iterable[str] = ()
+    ) -> Mapping[str, Serial | None]:
+        """`domain.register.Identities`."""
+        streams = {name: serial_stream(sku, name) for name in names}
+        states = self._states(streams, (serial_stream(sku, name) for name in likely))
+        return cast("Mapping[str, Serial | None]", states)
 
     def version(self, stream: str) -> int:
         return self.state_of((self._ledger, stream)).version
@@ -156,6 +177,19 @@ class CommandView(Overlay):
             if history is not None:
                 event = cast("StockEvent", fact.event)
                 self.rewritten[key] = history.then([(event, fact.occurred_at)])
+
+    def _states(
+        self, streams: Mapping[str, str], likely: Iterable[str] = ()
+    ) -> Mapping[str, State | None]:
+        """All of them, or one error that names all that are not in memory, the likely ones too."""
+        missing = self._unread(streams.values())
+        if missing:
+            raise StreamNotLoadedError(*missing, *self._unread(likely))
+        return {name: self._state(stream) for name, stream in streams.items()}
+
+    def _unread(self, streams: Iterable[str]) -> list[StreamKey]:
+        keys = [(self._ledger, stream) for stream in streams]
+        return [key for key in keys if not any(key in layer for layer in self.layers)]
 
     def _state(self, stream: str) -> State | None:
         return self.state_of((self._ledger, stream)).state

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from domain import charge, item, location, moving_stock, order
+from domain import charge, item, location, lot, moving_stock, order, serial
 from domain.charge import Charge
 from domain.events import (
     ChargeRecorded,
@@ -17,21 +17,29 @@ from domain.events import (
     KitComposed,
     LocationNested,
     LocationRegistered,
+    LotLocated,
+    LotRecalled,
+    LotRegistered,
     OrderAllocated,
     OrderCancelled,
     OrderPlaced,
     OrderShipped,
+    RecallEnded,
     ReplayPromoted,
     ReplayRolledBack,
+    SerialLeft,
+    SerialPlaced,
     UnitDefined,
 )
 from domain.item import Item
 from domain.location import Location
+from domain.lot import Lot
 from domain.order import Order
+from domain.serial import Serial
 from domain.stock import Stock
 from domain.streams import StreamKind, kind_of, sku_and_location
 
-State = Item | Location | Stock | Order | Charge
+State = Item | Location | Stock | Order | Charge | Lot | Serial
 
 STATE_TYPES: Mapping[StreamKind, type[State]] = {
     "item": Item,
@@ -39,6 +47,8 @@ STATE_TYPES: Mapping[StreamKind, type[State]] = {
     "stock": Stock,
     "order": Order,
     "charge": Charge,
+    "lot": Lot,
+    "serial": Serial,
 }
 
 
@@ -70,6 +80,10 @@ def evolve(state: State | None, event: Event, occurred_at: datetime) -> State | 
             return location.evolve(place, event, occurred_at)
         case ChargeRecorded():
             return charge.evolve(None, event, occurred_at)
+        case LotRegistered() | LotLocated() | LotRecalled() | RecallEnded():
+            return lot.evolve(state if isinstance(state, Lot) else None, event, occurred_at)
+        case SerialPlaced() | SerialLeft():
+            return serial.evolve(state if isinstance(state, Serial) else None, event, occurred_at)
         case ReplayPromoted() | ReplayRolledBack():
             return state
         case _:

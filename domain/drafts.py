@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
+from domain.events import LotEvent
+from domain.lot import Lot
 from domain.refusals import Refusal
-from domain.refusals_lots import UnitsRefusal
-from domain.shelf import Shelf, StockDraft
+from domain.register import NOTHING_KNOWN, Register
+from domain.shelf import Shelf, StockDraft, closed
 from domain.values import Fact, Facts, Occasion
 
 
@@ -18,26 +19,27 @@ class Drafts:
         self._shelves = shelves
         self._occasion = occasion
         self._drafts: dict[str, StockDraft] = {}
+        self._register: Register | None = None
 
     def of(self, stock_stream: str) -> StockDraft:
         draft = self._drafts.get(stock_stream)
         if draft is None:
-            draft = StockDraft(self._shelves[stock_stream], self._occasion)
+            shelf = self._shelves[stock_stream]
+            draft = StockDraft(shelf, self._occasion, self._register)
             self._drafts[stock_stream] = draft
+            if draft.lots is not None:
+                self._register = draft.lots.register
         return draft
+
+    def tell(self, lot: Lot, event: LotEvent) -> None:
+        """Add a fact of a lot, for the drafts to heed. `lot` is its state before."""
+        if self._register is None:
+            self._register = Register(NOTHING_KNOWN, self._occasion)
+        self._register.know(lot)
+        self._register.tell(event)
 
     def facts(self, *first: Fact) -> Facts | Refusal:
         """Those given, and then all drafts', stock by stock; or the first refusal, with the others
         in its `also`.
         """
-        found: list[Fact] = list(first)
-        refused: list[UnitsRefusal] = []
-        for draft in self._drafts.values():
-            facts = draft.facts()
-            if isinstance(facts, Refusal):
-                refused += draft.refused
-            else:
-                found += facts
-        if refused:
-            return replace(refused[0], also=tuple(refused[1:]))
-        return tuple(found)
+        return closed(self._drafts.values(), self._register, first)

@@ -26,6 +26,7 @@ from domain.facts.items import (
     UnitDefined,
 )
 from domain.facts.locations import LocationNested, LocationRegistered, LocationType
+from domain.facts.lots import LotLocated, LotRecalled, LotRegistered, RecallEnded
 from domain.facts.moves import (
     StockArrived,
     StockConsumed,
@@ -56,6 +57,7 @@ from domain.facts.promises import (
     UncoveredPromise,
 )
 from domain.facts.replays import ReplayPromoted, ReplayRolledBack
+from domain.facts.serials import SerialLeft, SerialPlaced
 from domain.facts.stock import (
     CountRestated,
     DiscrepancyFound,
@@ -107,4 +109,15 @@ StockEvent = (
 OrderEvent = OrderPlaced | OrderAllocated | OrderShipped | OrderCancelled
 ChargeEvent = ChargeRecorded
 ReplayEvent = ReplayPromoted | ReplayRolledBack
-Event = ItemEvent | LocationEvent | StockEvent | OrderEvent | ChargeEvent | ReplayEvent
+LotEvent = LotRegistered | LotLocated | LotRecalled | RecallEnded
+SerialEvent = SerialPlaced | SerialLeft
+Event = (
+    ItemEvent
+    | LocationEvent
+    | StockEvent
+    | OrderEvent
+    | ChargeEvent
+    | ReplayEvent
+    | LotEvent
+    | SerialEvent
+)

@@ -18,7 +18,13 @@ from domain.events import (
     Tracking,
     UnitDefined,
 )
-from domain.refusals import ItemDiscontinuedAlready, ItemExists, Refusal, UnknownItem
+from domain.refusals import (
+    ItemDiscontinuedAlready,
+    ItemExists,
+    Refusal,
+    TrackingFixed,
+    UnknownItem,
+)
 from domain.streams import item_stream
 from domain.values import Fact, Facts, Occasion
 
@@ -139,6 +145,8 @@ def describe(
     """What `changes` leaves out stays as it is. A discontinued item may still be described."""
     if item is None:
         return UnknownItem(sku=sku)
+    if changes.get("tracking", item.tracking) != item.tracking:
+        return TrackingFixed(sku=sku, tracking=item.tracking)
     described = ItemDescribed(
         sku=sku,
         name=item.name,
@@ -154,6 +162,13 @@ def describe(
         attributes=item.attributes,
     )
     return (_fact(replace(described, **changes), occasion),)
+
+
+def set_handling(item: Item | None, proposed: HandlingSet, occasion: Occasion) -> Facts | Refusal:
+    """The proposed event becomes a fact of any item: one that is not tracked has no lots yet."""
+    if item is None:
+        return UnknownItem(sku=proposed.sku)
+    return (_fact(proposed, occasion),)
 
 
 def discontinue(item: Item | None, sku: str, reason: str, occasion: Occasion) -> Facts | Refusal:

@@ -50,9 +50,7 @@ def units_of(
     event: StockEvent, quantity: int, moved: Deltas, named: NamedUnits, sight: Sight
 ) -> Selected | UnitsRefusal:
     match event:
-        case (
-            StockShipped() | StockMovedOut() | StockDispatched() | StockConsumed() | StockPicked()
-        ):
+        case StockShipped() | StockMovedOut() | StockDispatched() | StockConsumed() | StockPicked():
             return _sent(quantity, named, sight)
         case PickedShipped() | StockUnpicked():
             return _picked(event, named, sight)

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime
+from typing import Literal
 
 from domain.events import StockTraced, TracedUnits
 from domain.stock import LotUnits, promise_key
+
+
+LotHoldKind = Literal["recalled", "expired"]
+
+
+def hold_id_of(kind: LotHoldKind, lot: str) -> str:
+    """The hold that keeps back all units of a lot for what has become of the lot itself."""
+    return f"{kind}:{lot}"
 
 
 def trace(lots: dict[str, LotUnits], event: StockTraced, occurred_at: datetime) -> None:

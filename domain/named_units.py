@@ -45,7 +45,7 @@ def selected(
 ) -> Selected | NamingRefusal:
     """The units that a command about `quantity` of the item names, a serial as a lot of one."""
     if item.tracking == "none" or (named.lots if item.tracking == "serial" else named.serials):
-        return LotsNotTaken(sku=item.sku, location=location, tracking=item.tracking)
+        return LotsNotTaken(sku=item.sku, tracking=item.tracking)
     units = named.lots or tuple(LotQuantity(lot=each, quantity=1) for each in named.serials)
     if quantity and not units:
         return LotsMissing(

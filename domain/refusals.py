@@ -4,7 +4,7 @@ Each has a stable `code` (what machines match on), its fields, and a `sentence()
 thing and the remedy. An order's refusal is its first bad line's; `also` holds those of the other
 bad lines, so that all of them can be put right at once.
 
-    items       UnknownItem ItemExists ItemDiscontinuedAlready
+    items       UnknownItem ItemExists ItemDiscontinuedAlready TrackingFixed
     locations   UnknownLocation LocationExists
     stock       InsufficientStock CountExists
     promises    UnknownReservation ReservationExists ReservationClosed ReservationNotDue
@@ -82,6 +82,21 @@ class ItemDiscontinuedAlready(Refusal):
 
     def sentence(self) -> str:
         return f"Item {self.sku} is discontinued since {self.discontinued_at.isoformat()}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackingFixed(Refusal):
+    """Units that are there already have no lots, or no serials, to be told by."""
+
+    code: ClassVar[str] = "tracking_fixed"
+    sku: str
+    tracking: Literal["none", "lot", "serial"]
+
+    def sentence(self) -> str:
+        return (
+            f"Item {self.sku} was registered with tracking {self.tracking}, which stays: register "
+            "another SKU for units that are tracked otherwise."
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,14 +1,18 @@
 """Why a command was refused for its lots or serials.
 
-    naming      LotsNotTaken LotsMissing LotNamedTwice LotsDoNotAddUp
-    units       LotShort LotsShort SerialInPlace
+naming      LotsNotTaken LotsMissing LotNamedTwice LotsDoNotAddUp
+units       LotShort LotsShort LotExpiryDiffers SerialInPlace
+holds       UnknownHold HoldExists ExceedsHold HoldOfItsLot NothingToHold
+lots        UnknownLot LotExists LotNotExpired LotRecalledAlready RecallNotOpen
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import ClassVar, Literal
 
+from domain.facts.holds import HoldKind
 from domain.facts.items import Tracking
 from domain.refusals import Refusal
 
@@ -25,7 +29,6 @@ class LotsNotTaken(Refusal):
 
     code: ClassVar[str] = "lots_not_taken"
     sku: str
-    location: str
     tracking: Tracking
     line: int | None = None
     also: tuple[Refusal, ...] = ()
@@ -148,5 +151,141 @@ class SerialInPlace(Refusal):
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LotExpiryDiffers(Refusal):
+    """A lot expires on one day: `expires_on`, None for one that does not."""
+
+    code: ClassVar[str] = "lot_expiry_differs"
+    sku: str
+    lot: str
+    expires_on: date | None
+    given: date | None
+    line: int | None = None
+    also: tuple[Refusal, ...] = ()
+
+    def sentence(self) -> str:
+        known = "does not expire" if self.expires_on is None else f"expires on {self.expires_on}"
+        return (
+            f"Lot {self.lot} of {self.sku} {known}, not on {self.given}: leave the day out, or "
+            "name another lot."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LotExists(Refusal):
+    code: ClassVar[str] = "lot_exists"
+    sku: str
+    lot: str
+
+    def sentence(self) -> str:
+        return f"Lot {self.lot} of {self.sku} is registered already."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownLot(Refusal):
+    code: ClassVar[str] = "unknown_lot"
+    sku: str
+    lot: str
+
+    def sentence(self) -> str:
+        return f"There is no lot {self.lot} of {self.sku}; its first receipt registers it."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LotNotExpired(Refusal):
+    code: ClassVar[str] = "lot_not_expired"
+    sku: str
+    lot: str
+    expires_on: date | None
+
+    def sentence(self) -> str:
+        if self.expires_on is None:
+            return f"Lot {self.lot} of {self.sku} does not expire."
+        return f"Lot {self.lot} of {self.sku} is good until the end of {self.expires_on} (UTC)."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LotRecalledAlready(Refusal):
+    code: ClassVar[str] = "lot_recalled"
+    sku: str
+    lot: str
+    recall_id: str
+
+    def sentence(self) -> str:
+        return f"Lot {self.lot} of {self.sku} is recalled by {self.recall_id}; end that one first."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallNotOpen(Refusal):
+    code: ClassVar[str] = "recall_not_open"
+    sku: str
+    lot: str
+    recall_id: str
+
+    def sentence(self) -> str:
+        return f"Recall {self.recall_id} of lot {self.lot} of {self.sku} is not open."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownHold(Refusal):
+    code: ClassVar[str] = "unknown_hold"
+    hold_id: str
+    sku: str
+    location: str
+
+    def sentence(self) -> str:
+        return f"There is no hold {self.hold_id} of {self.sku} at {self.location}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldExists(Refusal):
+    """Names that begin with `recalled:` or `expired:` are those of whole lots."""
+
+    code: ClassVar[str] = "hold_exists"
+    hold_id: str
+    sku: str
+    location: str
+
+    def sentence(self) -> str:
+        return (
+            f"Hold {self.hold_id} of {self.sku} at {self.location} exists, or its name is kept "
+            "for a lot's: use a new id."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExceedsHold(Refusal):
+    code: ClassVar[str] = "exceeds_hold"
+    hold_id: str
+    requested: int
+    held: int
+
+    def sentence(self) -> str:
+        return f"Hold {self.hold_id} keeps {self.held}, not the {self.requested} asked for."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldOfItsLot(Refusal):
+    code: ClassVar[str] = "hold_of_its_lot"
+    hold_id: str
+    kind: HoldKind
+
+    def sentence(self) -> str:
+        if self.kind == "recalled":
+            return f"Hold {self.hold_id} ends with its recall: end that, or write its units off."
+        return f"Hold {self.hold_id} is of units that have expired: write them off."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NothingToHold(Refusal):
+    code: ClassVar[str] = "nothing_to_hold"
+    sku: str
+    location: str
+    lot: str
+
+    def sentence(self) -> str:
+        return f"No unit of {self.lot} of {self.sku} at {self.location} is there and not held."
+
+
 NamingRefusal = LotsNotTaken | LotsMissing | LotNamedTwice | LotsDoNotAddUp
-UnitsRefusal = NamingRefusal | LotShort | LotsShort | SerialInPlace
+UnitsRefusal = NamingRefusal | LotShort | LotsShort | LotExpiryDiffers | SerialInPlace

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -12,7 +12,6 @@ from domain.events import (
     CountRestated,
     DiscrepancyFound,
     PickedShipped,
-    ShortfallStated,
     StockAdjusted,
     StockArrived,
     StockConsumed,
@@ -26,20 +25,21 @@ from domain.events import (
     StockReturned,
     StockShipped,
     StockWrittenOff,
-    UncoveredPromise,
 )
 from domain.item import Item
 from domain.location import Location
-from domain.lot_choice import Sight
+from domain.lot_draft import LotDraft
 from domain.moving_stock import MovingStock
-from domain.named_units import UNNAMED, LotQuantity, NamedUnits
+from domain.named_units import UNNAMED, NamedUnits
 from domain.quantities import deltas
 from domain.refusals import Refusal, UnknownItem, UnknownLocation
-from domain.refusals_lots import UnitsRefusal
-from domain.stock import Count, Promise, Stock
+from domain.refusals_lots import LotsNotTaken, UnitsRefusal
+from domain.register import NOTHING_KNOWN, Identities, Register
+from domain.shortfalls import shortfall_left
+from domain.stock import Count, Stock
 from domain.stock_history import HistoryNeededError, StaleHistoryError, StockHistory
-from domain.tracing import Traced, missing, taken_back, trace_of, traced
-from domain.values import Fact, Facts, Occasion, day_of
+from domain.tracing import Traced, missing, taken_back, trace_of
+from domain.values import Fact, Facts, Occasion
 
 Movement = (
     StockReceived
@@ -62,13 +62,14 @@ Movement = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf:
     """One SKU at one location. `item` and `location` are None when they were never registered;
-    `history` is there when the stock says it is needed.
+    `history` is there when the stock says it is needed; `identities` knows lots and serials.
     """
 
     stock: Stock
     item: Item | None
     location: Location | None
     history: StockHistory | None = None
+    identities: Identities = NOTHING_KNOWN
 
     def unknown(self) -> UnknownItem | UnknownLocation | None:
         if self.item is None:
@@ -89,16 +90,19 @@ class StockDraft:
     followed by the lots it moved. What is wrong with those that were named refuses the draft.
     """
 
-    def __init__(self, shelf: Shelf, occasion: Occasion) -> None:
+    def __init__(self, shelf: Shelf, occasion: Occasion, register: Register | None = None) -> None:
+        """`register` is the command's, when it has several drafts."""
         self._shelf = shelf
         self._before = shelf.stock
         self._occasion = occasion
         self._history = shelf.history
         self._noted: list[tuple[StockEvent, UUID, datetime]] = []
         self.refused: list[UnitsRefusal] = []
-        self._tracked = shelf.item is not None and shelf.item.tracking != "none"
-        self._moved: dict[str, LotQuantity] = {}
         self.stock = MovingStock(shelf.stock)
+        self.lots: LotDraft | None = None
+        if shelf.item is not None and shelf.item.tracking != "none":
+            register = register or Register(shelf.identities, occasion)
+            self.lots = LotDraft(shelf.item, self._before, self.stock, occasion, register)
 
     @property
     def sku(self) -> str:
@@ -113,10 +117,7 @@ class StockDraft:
         """The lots (or serials) of on hand that the facts of this draft have moved so far: what the
         other half of a move names.
         """
-        item = self._shelf.item
-        if item is not None and item.tracking == "serial":
-            return NamedUnits(serials=tuple(self._moved))
-        return NamedUnits(lots=tuple(self._moved.values()))
+        return UNNAMED if self.lots is None else self.lots.units
 
     def note(
         self,
@@ -147,7 +148,6 @@ class StockDraft:
         lots = self._lots_of(event, units, line)
         if lots is None:
             return
-        self._remember(lots)
         occurred_at = self._occasion.occurred_at
         event_id = self._occasion.new_id()
         by = deltas(event).on_hand
@@ -187,31 +187,27 @@ class StockDraft:
         """All facts, closed by the shortfall they leave if that is another than before; or why
         there are none.
         """
-        if self.refused:
-            return replace(self.refused[0], also=tuple(self.refused[1:]))
-        before, after = self._before, self.stock
-        if after.uncovered or before.uncovered_stated:
-            left = uncovered_promises(after.promises.values(), after.uncovered)
-            known = uncovered_promises(before.promises.values(), before.uncovered)
-            if after.uncovered != before.uncovered_stated or left != known:
-                stated = ShortfallStated(
-                    sku=self.sku,
-                    location=self.location,
-                    uncovered=after.uncovered,
-                    promises=left,
-                )
-                self._add(stated, (), self._occasion.occurred_at)
+        return closed((self,), None if self.lots is None else self.lots.register)
+
+    def stock_facts(self) -> list[Fact]:
+        """Those on the stock's own stream, closed."""
+        for held in () if self.lots is None else self.lots.held_again():
+            self.note(held)
+        stated = shortfall_left(self._before, self.stock)
+        if stated is not None:
+            self._append(stated, self._occasion.new_id(), self._occasion.occurred_at)
         last = len(self._noted) - 1
-        return tuple(
+        stream = self._before.stream
+        return [
             Fact(
-                stream=before.stream,
+                stream=stream,
                 event=event,
                 event_id=event_id,
                 occurred_at=occurred_at,
-                after=after.at_rest() if place == last else None,
+                after=self.stock.at_rest() if place == last else None,
             )
             for place, (event, event_id, occurred_at) in enumerate(self._noted)
-        )
+        ]
 
     def _first_count_after(self, instant: datetime) -> Count | None:
         """A count at the instant itself came before: ties go by log order."""
@@ -240,33 +236,19 @@ class StockDraft:
 
     def _lots_of(self, event: StockEvent, named: NamedUnits, line: int | None) -> Traced | None:
         """None, and the draft is refused, when the lots named cannot be those of the fact."""
-        item = self._shelf.item
-        if item is None or (not self._tracked and named is UNNAMED):
-            return ()
-        sight = Sight(
-            item=item,
-            location=self.location,
-            stock=self.stock,
-            today=day_of(self._occasion.now),
-        )
-        lots_then: Mapping[str, int] = {}
-        if isinstance(event, StockCounted):
-            lots_then = self._lots_at(self._occasion.occurred_at)
-        units = traced(event, named, sight, lots_then)
+        if self.lots is None:
+            if named is UNNAMED or not named:
+                return ()
+            units: Traced | UnitsRefusal = LotsNotTaken(sku=self.sku, tracking="none")
+        else:
+            counting = isinstance(event, StockCounted)
+            then = self._lots_at(self._occasion.occurred_at) if counting else {}
+            units = self.lots.lots_of(event, named, then)
         if isinstance(units, Refusal):
             line = getattr(event, "line", None) if line is None else line
             self.refused.append(units if line is None else replace(units, line=line))
             return None
         return units
-
-    def _remember(self, lots: Traced) -> None:
-        for each in lots:
-            known, there = self._moved.get(each.lot), self.stock.lots.get(each.lot)
-            self._moved[each.lot] = LotQuantity(
-                lot=each.lot,
-                quantity=abs(each.on_hand) + (0 if known is None else known.quantity),
-                expires_on=each.expires_on or (None if there is None else there.expires_on),
-            )
 
     def _lots_at(self, instant: datetime) -> Mapping[str, int]:
         if not self._before.count_needs_history(instant):
@@ -286,6 +268,8 @@ class StockDraft:
         if traced:
             trace = trace_of(event, str(event_id), traced)
             self._append(trace, self._occasion.new_id(), occurred_at)
+            if self.lots is not None:
+                self.lots.noted(trace)
 
     def _append(self, event: StockEvent, event_id: UUID, occurred_at: datetime) -> None:
         self._noted.append((event, event_id, occurred_at))
@@ -306,15 +290,21 @@ class StockDraft:
         return history
 
 
-def uncovered_promises(promises: Iterable[Promise], uncovered: int) -> tuple[UncoveredPromise, ...]:
-    """Whose units are uncovered: the newest promise loses first. `promises` are oldest first."""
-    named = []
-    for promise in reversed(list(promises)) if uncovered else ():
-        units = min(uncovered, promise.quantity)
-        uncovered -= units
-        named.append(
-            UncoveredPromise(kind=promise.kind, id=promise.id, line=promise.line, uncovered=units)
-        )
-        if not uncovered:
-            break
-    return tuple(named)
+def closed(
+    drafts: Collection[StockDraft], register: Register | None, first: Iterable[Fact] = ()
+) -> Facts | Refusal:
+    """`first`, then what the drafts of one command come to, stock by stock, with what it says of
+    lots before and of serials behind; or the first refusal, with the others in its `also`.
+    """
+    facts = [fact for draft in drafts for fact in draft.stock_facts()]
+    refused = [refusal for draft in drafts for refusal in draft.refused]
+    if register is not None:
+        tracked = [draft.lots for draft in drafts if draft.lots is not None]
+        for lots in tracked:
+            lots.leave()
+        for lots in tracked:
+            refused += lots.place()
+        facts = [*register.lot_facts, *facts, *register.serial_facts]
+    if refused:
+        return replace(refused[0], also=tuple(refused[1:]))
+    return (*first, *facts)

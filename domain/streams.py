@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-StreamKind = Literal["item", "location", "stock", "order", "charge", "replay"]
+StreamKind = Literal["item", "location", "stock", "order", "charge", "replay", "lot", "serial"]
 
 
 def item_stream(sku: str) -> str:
@@ -37,10 +37,22 @@ def replay_stream(replay_id: str) -> str:
     return f"replay-{replay_id}"
 
 
+def lot_stream(sku: str, lot: str) -> str:
+    """`lot-<sku>@<lot>`."""
+    return f"lot-{sku}@{lot}"
+
+
+def serial_stream(sku: str, serial: str) -> str:
+    """`serial-<sku>@<serial>`."""
+    return f"serial-{sku}@{serial}"
+
+
 def kind_of(stream: str) -> StreamKind:
     """What the stream is about. Raises ValueError for a name none of the functions above made."""
     match stream.partition("-")[0]:
         case "item" | "location" | "stock" | "order" | "charge" | "replay" as kind:
+            return kind
+        case "lot" | "serial" as kind:
             return kind
         case _:
             raise ValueError(f"{stream!r} is no stream of this ledger")

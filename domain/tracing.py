@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 
 from domain.events import (
     CountRestated,
@@ -63,6 +63,8 @@ CAUSES: Mapping[type, tuple[TraceCause, str]] = {
     StockConsumed: ("consumed", "assembly_id"),
     StockProduced: ("produced", "assembly_id"),
 }
+
+
 def traced(
     event: StockEvent, named: NamedUnits, sight: Sight, lots_then: Mapping[str, int]
 ) -> Traced | UnitsRefusal:
@@ -155,9 +157,3 @@ def with_expiry(units: Traced, expires_on: Mapping[str, date | None]) -> Traced:
         replace(each, expires_on=expires_on[each.lot]) if each.lot in expires_on else each
         for each in units
     )
-
-
-def good_until(item: Item, arrives_on: date) -> date | None:
-    """The last good day of what arrives then, by the item's shelf life."""
-    days = item.shelf_life_days
-    return None if days is None else arrives_on + timedelta(days=days)

@@ -21,6 +21,7 @@ KEY_PATTERN = r"^[ -~]{1,200}$"
 QUANTITY_MAX = 1_000_000_000
 PRICE_MICROS_MAX = 10**15  # A thousand million of the currency's major unit.
 ORDER_LINES_MAX = 2_000
+SHELF_LIFE_DAYS_MAX = 36_500
 LOTS_MAX = 1_000  # Lots or serials named by one command or line.
 NAME_LENGTH_MAX = 200
 REASON_LENGTH_MAX = 200

@@ -13,8 +13,10 @@ from domain.streams import (
     charge_stream,
     item_stream,
     location_stream,
+    lot_stream,
     order_stream,
     replay_stream,
+    serial_stream,
     stock_stream,
 )
 
@@ -44,6 +46,10 @@ def stream_of(event: Event) -> str:
             | facts.OrderCancelled()
         ):
             return order_stream(event.order_id)
+        case facts.LotRegistered() | facts.LotLocated() | facts.LotRecalled() | facts.RecallEnded():
+            return lot_stream(event.sku, event.lot)
+        case facts.SerialPlaced() | facts.SerialLeft():
+            return serial_stream(event.sku, event.serial)
         case facts.ReplayPromoted() | facts.ReplayRolledBack():
             return replay_stream(event.replay_id)
         case _:
@@ -229,7 +235,25 @@ def _lots(number: int, units: int, stock: dict[str, Any]) -> list[Event]:
     lot = facts.TracedUnits(lot=f"L{number % 3}", on_hand=units, expires_on=START.date())
     return [
         facts.StockReceived(**stock, quantity=units),
-        facts.StockTraced(**stock, cause_event_id="x", units=(lot,)),
+        facts.StockTraced(**stock, cause_event_id="x", units=(lot,), cause="received"),
+    ]
+
+
+def _a_lot(number: int, units: int, stock: dict[str, Any]) -> list[Event]:
+    lot = {"sku": stock["sku"], "lot": f"L{number}"}
+    return [
+        facts.LotRegistered(**lot, expires_on=START.date(), origin=f"dairy {units}"),
+        facts.LotLocated(**lot, location=stock["location"]),
+        facts.LotRecalled(**lot, recall_id="R", reason_code="glass"),
+        facts.RecallEnded(**lot, recall_id="R"),
+    ]
+
+
+def _a_serial(number: int, _: int, stock: dict[str, Any]) -> list[Event]:
+    serial = {**stock, "serial": f"S{number}", "cause_event_id": "x"}
+    return [
+        facts.SerialPlaced(**serial, cause="received", expires_on=START.date()),
+        facts.SerialLeft(**serial, cause="shipped", order_id=f"o{number}"),
     ]
 
 
@@ -284,6 +308,8 @@ HAPPENINGS: Sequence[Callable[[int, int, dict[str, Any]], list[Event]]] = (
     _moves,
     _waiting,
     _lots,
+    _a_lot,
+    _a_serial,
     _handling,
     _charge,
     _description,

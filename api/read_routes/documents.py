@@ -60,6 +60,18 @@ ROUTES: Mapping[StreamKind, Routes] = {
         words=("location and what it is a part of", "locations"),
         tag="items",
     ),
+    "lot": Routes(
+        path="lots",
+        name="lot",
+        words=("lot (its id is `sku@lot`)", "lots"),
+        tag="lots",
+    ),
+    "serial": Routes(
+        path="serials",
+        name="serial",
+        words=("serial and where it is (its id is `sku@serial`)", "serials"),
+        tag="lots",
+    ),
 }
 """By kind, in the order of the kinds."""
 

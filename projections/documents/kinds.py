@@ -12,10 +12,12 @@ from typing import Any
 from projections.documents.items import ITEMS
 from projections.documents.kind import Kind
 from projections.documents.locations import LOCATIONS
+from projections.documents.lots import LOTS
+from projections.documents.serials import SERIALS
 from projections.documents.stocks import STOCKS
 from projections.reading import stored_names
 
-_KINDS: tuple[Kind[Any], ...] = (STOCKS, ITEMS, LOCATIONS)
+_KINDS: tuple[Kind[Any], ...] = (STOCKS, ITEMS, LOCATIONS, LOTS, SERIALS)
 KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in _KINDS}
 KIND_OF: Mapping[str, Kind[Any]] = {
     stored: kind for kind in KINDS.values() for stored in stored_names(kind.types)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from replay.verify.documents import item, location, stock
+from replay.verify.documents import item, location, lot, serial, stock
 from replay.verify.documents.fold import DocumentKind
 
 KINDS: Mapping[str, DocumentKind] = {
     "stock": stock.KIND,
     "item": item.KIND,
     "location": location.KIND,
+    "lot": lot.KIND,
+    "serial": serial.KIND,
 }
 KIND_OF: Mapping[str, str] = {stored: name for name, kind in KINDS.items() for stored in kind.types}
 """By stored type."""

@@ -35,7 +35,7 @@ class StockDocument:
                 self._wait(data, -data["quantity"])
             case "stock.traced.v1":
                 for units in data["units"]:
-                    self._trace(units, instant(row.occurred_at))
+                    self._trace(units, data, instant(row.occurred_at))
             case other:
                 raise ValueError(f"{other} is no event of these details")
 
@@ -96,7 +96,7 @@ class StockDocument:
         if self._queue[line] <= 0:
             del self._queue[line]
 
-    def _trace(self, units: Data, arrived_at: str) -> None:
+    def _trace(self, units: Data, traced: Data, arrived_at: str) -> None:
         lot = units["lot"]
         known = self._lots.setdefault(
             lot,
@@ -107,10 +107,17 @@ class StockDocument:
                 "held": 0,
                 "arrived_at": arrived_at,
                 "expires_on": None,
+                "picked_for": {},
             },
         )
         for name in ("on_hand", "picked", "held"):
             known[name] += units.get(name, 0)
+        picked, order = units.get("picked", 0), traced.get("order_id")
+        if picked and order is not None:
+            line = f"order#{order}#{traced['line']}"
+            known["picked_for"][line] = known["picked_for"].get(line, 0) + picked
+            if not known["picked_for"][line]:
+                del known["picked_for"][line]
         known["expires_on"] = units.get("expires_on") or known["expires_on"]
         if not (known["on_hand"] or known["picked"] or known["held"]):
             del self._lots[lot]

@@ -10,11 +10,13 @@ from fastapi.routing import APIRoute
 
 from api.app import create_app
 from api.command_schemas import EXAMPLES
-from tests.api_world import SHELF, Business, Process
+from tests.api_world import SHELF, Business, Process, receive
 from tests.integration.api.test_api_reads import CHARGE, PLACED, SHIPPED
 
-THEIRS = {"sku": SHELF["sku"], "order_id": "o-1", "key": "o-1", "code": "invalid"}
-NOBODYS = {"sku": "NONE", "order_id": "NONE", "key": "NONE", "code": "invalid"}
+THEIRS = {"sku": SHELF["sku"], "order_id": "o-1", "key": "o-1", "code": "invalid", "lot_id": "M@L"}
+NOBODYS = {"sku": "NONE", "order_id": "NONE", "key": "NONE", "code": "invalid", "lot_id": "M@X"}
+LOT = [{"lot": "L", "quantity": 2}]
+MILK = {"type": "register_item", "key": "item-M", "sku": "M", "name": "Milk", "tracking": "lot"}
 DAYS = {"first": "2011-03-01", "last": "2011-03-31"}
 NEEDED: dict[str, dict[str, Any]] = {
     "list_availability": {"sku": THEIRS["sku"]},
@@ -30,6 +32,7 @@ def theirs(process: Process) -> Iterator[Business]:
     with process.business() as business:
         business.stock_up(10)
         business.submit(PLACED, SHIPPED, CHARGE)
+        business.submit(MILK, receive(2, key="milk", sku="M", lots=LOT))
         business.project()
         yield business
 
@@ -57,6 +60,8 @@ def test_what_is_anothers_is_answered_as_what_is_nobodys(
         "read_stock",
         "read_availability",
         "read_order",
+        "read_lot_trail",
+        "read_recall_report",
         "read_command_answer",
     }
     for name, path in by_id:
