@@ -16,7 +16,6 @@ from commands import lot_messages as lot_say
 from commands import messages as say
 from commands import order_messages as order_say
 from commands.answers import Result
-from commands.lot_fields import LotFields
 from commands.message import Message
 from commands.view import CommandView
 from domain.refusals import Refusal
@@ -52,13 +51,6 @@ def _shelf_streams(sku: str, place: str) -> Iterable[str]:
     return stock_stream(sku, place), item_stream(sku), location_stream(place)
 
 
-def _named_streams(sku: str, named: LotFields) -> Iterable[str]:
-    for units in named.lots:
-        yield lot_stream(sku, units.lot)
-    for serial in named.serials:
-        yield serial_stream(sku, serial)
-
-
 def _stock_command(
     decide: Decide,
     *,
@@ -66,8 +58,10 @@ def _stock_command(
 ) -> Handler:
     def streams(command: Any, _: CommandView) -> Iterable[str]:  # noqa: ANN401 - any stock command
         yield from _shelf_streams(command.sku, command.location)
-        if isinstance(command, LotFields):
-            yield from _named_streams(command.sku, command)
+        for units in getattr(command, "lots", ()):
+            yield lot_stream(command.sku, units.lot)
+        for serial in getattr(command, "serials", ()):
+            yield serial_stream(command.sku, serial)
         if (order_id := order_of(command)) is not None:
             yield order_stream(order_id)
 

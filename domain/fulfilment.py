@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from domain.drafts import Drafts
 from domain.events import (
     CommitmentReleased,
     OrderAllocated,
@@ -22,7 +23,6 @@ from domain.events import (
     StockCommitted,
     StockShipped,
 )
-from domain.drafts import Drafts
 from domain.order import LineState, Order, evolve
 from domain.promises import make_room, shortage
 from domain.refusals import (
@@ -173,7 +173,7 @@ def _allocate(order: Order, shelves: Shelves, occasion: Occasion) -> Facts | Ref
     if refusal := _first(short):
         return refusal
     drafts = Drafts(shelves, occasion)
-    for stream, (first_line, units) in wanted.items():
+    for stream, (_, units) in wanted.items():
         make_room(drafts.of(stream), shelves[stream], units, occasion.now)
     for line in order.lines:
         drafts.of(line.stock_stream).note(

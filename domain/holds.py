@@ -13,6 +13,7 @@ from domain.refusals_lots import (
     LotShort,
     LotsMissing,
     LotsNotTaken,
+    LotTrouble,
     NothingToHold,
     UnknownHold,
 )
@@ -145,7 +146,7 @@ def _not_to_be_held(
     there = stock.lots.get(lot)
     free = 0 if there is None else there.free
     if quantity > free:
-        trouble = "absent" if there is None or there.on_hand == free else "taken"
+        trouble: LotTrouble = "absent" if there is None or there.on_hand == free else "taken"
         return LotShort(
             sku=sku,
             location=location,

@@ -49,6 +49,7 @@ class Sight:
 def units_of(
     event: StockEvent, quantity: int, moved: Deltas, named: NamedUnits, sight: Sight
 ) -> Selected | UnitsRefusal:
+    """The lots of a fact's `quantity`, a serial as a lot of one; `moved` is what the fact does."""
     match event:
         case StockShipped() | StockMovedOut() | StockDispatched() | StockConsumed() | StockPicked():
             return _sent(quantity, named, sight)

@@ -9,12 +9,12 @@ from itertools import islice
 from domain.events import HoldReleased, StockEvent, StockHeld, StockTraced
 from domain.item import Item
 from domain.lot_choice import Sight
+from domain.lot_units import LotHoldKind, hold_id_of
 from domain.moving_stock import MovingStock
 from domain.named_units import LotQuantity, NamedUnits
 from domain.refusals import Refusal
 from domain.refusals_lots import SerialInPlace, UnitsRefusal
 from domain.register import Moved, Register
-from domain.lot_units import LotHoldKind, hold_id_of
 from domain.stock import LotUnits, Stock
 from domain.tracing import Traced, traced
 from domain.values import Occasion, day_of
@@ -117,8 +117,10 @@ class LotDraft:
             for lot in map(self._stock.lots.get, self._traces)
             if lot is not None and lot.on_hand > 1
         ]
+        if twice:
+            return twice
         elsewhere = self.register.place(sku, self._net(+1))
-        return twice if elsewhere is None else [*twice, elsewhere]
+        return [] if elsewhere is None else [elsewhere]
 
     def _why_held(self, lot: LotUnits) -> LotHoldKind | None:
         state = self.register.lot(self._item.sku, lot.lot)

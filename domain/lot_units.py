@@ -10,7 +10,6 @@ from typing import Literal
 from domain.events import StockTraced, TracedUnits
 from domain.stock import LotUnits, promise_key
 
-
 LotHoldKind = Literal["recalled", "expired"]
 
 

@@ -8,6 +8,7 @@ lots        UnknownLot LotExists LotNotExpired LotRecalledAlready RecallNotOpen
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar, Literal
@@ -17,6 +18,12 @@ from domain.facts.items import Tracking
 from domain.refusals import Refusal
 
 LotTrouble = Literal["absent", "held", "expired", "taken"]
+TROUBLES: Mapping[LotTrouble, str] = {
+    "absent": "so many are not there",
+    "held": "the rest is held",
+    "expired": "it has expired",
+    "taken": "the rest is picked or held",
+}
 
 
 def _named(tracking: Tracking) -> str:
@@ -66,7 +73,7 @@ class LotNamedTwice(Refusal):
     also: tuple[Refusal, ...] = ()
 
     def sentence(self) -> str:
-        return f"{self.lot} of {self.sku} is named twice: name each lot or serial once."
+        return f"Name each lot or serial of {self.sku} once: {self.lot} is named twice."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,12 +108,7 @@ class LotShort(Refusal):
     also: tuple[Refusal, ...] = ()
 
     def sentence(self) -> str:
-        why = {
-            "absent": "so many are not there",
-            "held": "the rest is held",
-            "expired": "it has expired",
-            "taken": "the rest is picked or held",
-        }[self.trouble]
+        why = TROUBLES.get(self.trouble, self.trouble)
         return (
             f"{self.requested} of {self.lot} of {self.sku} at {self.location} were asked for, "
             f"{self.available} may be taken: {why}. Name others, or leave them out."

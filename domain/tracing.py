@@ -31,7 +31,6 @@ from domain.events import (
     TracedUnits,
 )
 from domain.facts.traces import TraceCause
-from domain.item import Item
 from domain.lot_choice import Sight, units_of
 from domain.named_units import NamedUnits, Selected, selected
 from domain.quantities import deltas

@@ -1,6 +1,6 @@
 """Lots and serials: where their units are, and the trail of how they came and went."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Security
 from pydantic import Field
@@ -49,7 +49,12 @@ def lot_routes(reads: ReadSide, authenticate: Authenticate) -> APIRouter:
     """Straight out of the log, like the answers of commands."""
     router = APIRouter(prefix="/v1", tags=["lots"], responses=READ_PROBLEMS)
     asking = Security(reads.asking_log(authenticate), scopes=[READ])
+    _add_trails(router, reads, asking)
+    _add_recall_reports(router, reads, asking)
+    return router
 
+
+def _add_trails(router: APIRouter, reads: ReadSide, asking: Any) -> None:  # noqa: ANN401 - FastAPI's
     @router.get(
         "/lot-trails/{lot_id:path}",
         operation_id="read_lot_trail",
@@ -77,6 +82,8 @@ def lot_routes(reads: ReadSide, authenticate: Authenticate) -> APIRouter:
                 next_cursor=pages.following(found, limit, lambda last: [last.position]),
             )
 
+
+def _add_recall_reports(router: APIRouter, reads: ReadSide, asking: Any) -> None:  # noqa: ANN401 - as above
     @router.get(
         "/recall-reports/{lot_id:path}",
         operation_id="read_recall_report",
@@ -107,8 +114,6 @@ def lot_routes(reads: ReadSide, authenticate: Authenticate) -> APIRouter:
                 shipments=found,
                 next_cursor=pages.following(found, limit, lambda last: [last.position]),
             )
-
-    return router
 
 
 def _lot(view: View, lot_id: str) -> tuple[LotQueries, Standing]:

@@ -23,7 +23,7 @@ from domain.streams import lot_stream, serial_stream, stock_stream
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrailStep:
     """One fact that moved units of the lot. `event_id` is that fact's; `order_id`, `line` and
-    `reference` (a shipment, reservation, transfer, move, assembly, hold or count) are what it names.
+    `reference` (of a shipment, reservation, transfer, move, assembly, hold or count) it names.
     """
 
     position: int
@@ -175,7 +175,7 @@ class LotQueries:
 
     def sums(self) -> Mapping[str, int]:
         """By how many units each cause moved its on hand, at all locations together."""
-        return {cause: units for cause, units in self._connection.execute(SUMS, self._known())}
+        return dict(self._connection.execute(SUMS, self._known()).fetchall())
 
     def _known(self) -> Mapping[str, Any]:
         if self._values is None:

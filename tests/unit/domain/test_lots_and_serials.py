@@ -17,7 +17,7 @@ from domain.events import (
     StockTraced,
 )
 from domain.lot import register
-from domain.named_units import LotQuantity, NamedUnits
+from domain.named_units import UNNAMED, LotQuantity, NamedUnits
 from domain.promises import ship
 from domain.refusals import UnknownItem
 from domain.refusals_lots import LotExists, LotExpiryDiffers, LotsNotTaken, SerialInPlace
@@ -29,7 +29,7 @@ from tests.tracked_goods import Goods, lots, milk, on, phones, serials
 NEXT = "SHOP"
 
 
-def moved(goods: Goods, units: int, named: NamedUnits = NamedUnits()) -> Drafts:
+def moved(goods: Goods, units: int, named: NamedUnits = UNNAMED) -> Drafts:
     """Units go from the one place to the other in one command."""
     drafts = Drafts(goods.shelves(PLACE, NEXT), on(5))
     out = drafts.of(stock_stream(SKU, PLACE))

@@ -55,7 +55,7 @@ def test_a_receipt_is_followed_by_its_lots_and_when_they_expire() -> None:
     assert trace == StockTraced(
         sku=SKU,
         location=PLACE,
-        cause_event_id=str(UUID(int=1)),
+        cause_event_id=str(UUID(int=3)),
         units=(TracedUnits(lot="L1", on_hand=5, expires_on=date(2026, 4, 1)),),
         cause="received",
     )

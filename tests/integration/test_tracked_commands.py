@@ -1,0 +1,133 @@
+"""Lots and serials on the real log: in one batch, by several writers, from cold."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from domain.streams import serial_stream
+from tests.command_side import WriteSide, location, told, write_side
+from tests.parts import Database
+
+PHONE = {"sku": "PHONE", "location": "hall"}
+RECEIVE = {"type": "receive_stock", **PHONE}
+SHIP = {"type": "ship_stock", **PHONE, "quantity": 1}
+
+
+async def register(side: WriteSide, sku: str = "PHONE", tracking: str = "serial") -> None:
+    answers = await side.send_all(
+        {
+            "type": "register_item",
+            "key": f"item-{sku}",
+            "sku": sku,
+            "name": sku,
+            "tracking": tracking,
+        },
+        location("hall"),
+        location("shop"),
+    )
+    assert {answer.outcome for answer in answers} == {"accepted"}
+
+
+def phones(key: str, *serials: str, **changed: Any) -> dict[str, Any]:
+    received = {"key": key, "quantity": len(serials), "serials": list(serials)}
+    return {**RECEIVE, **received, **changed}
+
+
+def streams(side: WriteSide, type_name: str) -> list[str]:
+    return [event.stream for event in side.events() if event.type == type_name]
+
+
+async def test_two_commands_of_one_batch_cannot_both_place_a_serial(
+    postgres_database: Database,
+) -> None:
+    """The yardstick `same serial twice`."""
+    async with write_side(postgres_database.log) as side:
+        await register(side)
+        here, there, again = await side.send_all(
+            phones("a", "S1", "S2"),
+            phones("b", "S3", "S1", location="shop"),
+            phones("c", "S3"),
+        )
+        assert (here.outcome, there.code, again.outcome) == (
+            "accepted",
+            "serial_in_place",
+            "accepted",
+        )
+        assert told(there)["refusal"]["location"] == "hall"
+        assert streams(side, "serial.placed.v1") == [
+            serial_stream("PHONE", serial) for serial in ("S1", "S2", "S3")
+        ]
+
+
+async def test_two_writers_cannot_both_place_a_serial(postgres_database: Database) -> None:
+    dsn = postgres_database.log
+    async with write_side(dsn) as one, write_side(dsn) as other:
+        await register(one)
+        answers = await asyncio.gather(
+            *(one.send(**phones(f"a{n}", f"S{n}")) for n in range(20)),
+            *(other.send(**phones(f"b{n}", f"S{n}", location="shop")) for n in range(20)),
+        )
+        outcomes = [answer.outcome for answer in answers]
+        assert outcomes.count("accepted") == 20
+        placed = streams(one, "serial.placed.v1")
+        assert sorted(placed) == sorted({serial_stream("PHONE", f"S{n}") for n in range(20)})
+
+
+async def test_hundreds_of_serials_leave_one_by_one_from_a_writer_that_never_saw_them(
+    postgres_database: Database,
+) -> None:
+    dsn = postgres_database.log
+    names = [f"S{n:03}" for n in range(300)]
+    async with write_side(dsn) as side:
+        await register(side)
+        assert (await side.send(**phones("in", *names))).outcome == "accepted"
+    async with write_side(dsn) as cold:
+        answers = await cold.send_all(*({**SHIP, "key": f"s{n}"} for n in range(301)))
+        assert [answer.outcome for answer in answers] == ["accepted"] * 300 + ["refused"]
+        assert streams(cold, "serial.left.v1") == [serial_stream("PHONE", name) for name in names]
+
+
+async def test_a_lot_is_recalled_everywhere_in_one_command(postgres_database: Database) -> None:
+    milk = {"sku": "MILK", "lots": [{"lot": "L1", "quantity": 5, "expires_on": "2999-01-31"}]}
+    lot = {"sku": "MILK", "lot": "L1", "recall_id": "R1"}
+    async with write_side(postgres_database.log) as side:
+        await register(side, "MILK", "lot")
+        received = {"type": "receive_stock", "quantity": 5, **milk}
+        await side.send_all(
+            {**received, "key": "a", "location": "hall"},
+            {**received, "key": "b", "location": "shop"},
+        )
+        recalled, shipped, more = await side.send_all(
+            {"type": "recall_lot", "key": "r", **lot, "reason_code": "glass"},
+            {"type": "ship_stock", "key": "s", "sku": "MILK", "location": "hall", "quantity": 1},
+            {**received, "key": "c", "location": "hall"},
+        )
+        assert told(recalled)["result"] == {
+            "holders": [
+                {"location": "hall", "on_hand": 5, "held": 5, "picked": 0},
+                {"location": "shop", "on_hand": 5, "held": 5, "picked": 0},
+            ]
+        }
+        assert shipped.code == "insufficient_stock"
+        assert told(more)["result"]["available"] == 0
+        ended = await side.send(type="end_recall", key="e", **lot)
+        assert [each["held"] for each in told(ended)["result"]["holders"]] == [0, 0]
+
+
+async def test_a_back_dated_count_of_a_tracked_item_reads_its_history(
+    postgres_database: Database,
+) -> None:
+    async with write_side(postgres_database.log) as side:
+        await register(side, "MILK", "lot")
+        milk = {"sku": "MILK", "location": "hall"}
+        lots = [{"lot": "L1", "quantity": 5}]
+        answers = await side.send_all(
+            {"type": "receive_stock", "key": "a", **milk, "quantity": 5, "lots": lots,
+             "occurred_at": "2026-01-01T00:00:00Z"},
+            {"type": "ship_stock", "key": "b", **milk, "quantity": 5,
+             "occurred_at": "2026-01-03T00:00:00Z"},
+            {"type": "count_stock", "key": "c", **milk, "count_id": "c", "counted": 6,
+             "lots": [{"lot": "L1", "quantity": 6}], "occurred_at": "2026-01-02T00:00:00Z"},
+        )  # fmt: skip
+        assert [told(answer)["result"]["on_hand"] for answer in answers] == [5, 0, 1]
