@@ -13,12 +13,13 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from replay.verify.catalogue import Entry, Streams
-from replay.verify.ledger import Described, LedgerFold
+from replay.verify.ledger import ITEM_TYPES, Described, LedgerFold
 from replay.verify.report import LawResult
 from replay.verify.rows import EventRow, microseconds
 from replay.verify.shapes import ITEM, LOCATION
 from replay.verify.stock import Data, Move
 
+MADE_OF = {"item": ITEM_TYPES, "location": ("location.registered.v1",)}
 Cells = Callable[[LedgerFold], Mapping[str, Described]]
 
 
@@ -50,7 +51,7 @@ class Dimension:
             self.rows.setdefault(row["ledger"], {})[row[self.key]] = dict(row)
 
     def event(self, row: EventRow, data: Data, moved: Move, fold: LedgerFold) -> None:  # noqa: ARG002 - as any follower
-        if not row.type.startswith(self.aggregate):
+        if row.type not in MADE_OF[self.aggregate]:
             return
         name = data[self.key]
         park = self.parked.get((row.ledger, row.stream))
