@@ -55,7 +55,7 @@ def test_what_is_anothers_is_answered_as_what_is_nobodys(
     theirs: Business, acme: Business, reads: list[tuple[str, str]]
 ) -> None:
     by_id = [(name, path) for name, path in reads if "{" in path]
-    assert {name for name, _ in by_id} == {
+    assert {name for name, path in by_id if "{name}" not in path} == {
         "read_item",
         "read_stock",
         "read_availability",
@@ -65,11 +65,21 @@ def test_what_is_anothers_is_answered_as_what_is_nobodys(
         "read_command_answer",
     }
     for name, path in by_id:
-        assert theirs.http().get(path.format(**THEIRS)).status_code == 200, name
-        anothers = acme.http().get(path.format(**THEIRS))
-        nobodys = acme.http().get(path.format(**NOBODYS))
+        document = _a_document(theirs, path) if "{name}" in path else ""
+        if document is None:
+            continue
+        asked = path.format(**THEIRS, name=document)
+        assert theirs.http().get(asked).status_code == 200, name
+        anothers = acme.http().get(asked)
+        nobodys = acme.http().get(path.format(**NOBODYS, name="NONE"))
         assert anothers.status_code == nobodys.status_code == 404, name
         assert anothers.content == nobodys.content, name
+
+
+def _a_document(theirs: Business, path: str) -> str | None:
+    """The id of one that the list beside the path tells; None when they have none."""
+    found = theirs.http().get(path.removesuffix("/{name}")).json()["documents"]
+    return str(found[0]["id"]) if found else None
 
 
 def test_lists_and_sums_hold_nothing_of_another(
