@@ -48,6 +48,21 @@ EXAMPLES: Mapping[str, Mapping[str, object]] = {
         "currency": "GBP",
         "order_id": "SO-1",
     },
+    "reserve_cart": {
+        "reservation_id": "CART-10",
+        "lines": [{"line": 1, **SHELF, "quantity": 2}, {"line": 2, **SHELF, "quantity": 1}],
+        "expires_at": AT,
+    },
+    "extend_cart": {"reservation_id": "CART-10", "expires_at": AT},
+    "release_cart": {"reservation_id": "CART-10"},
+    "expire_cart": {"reservation_id": "CART-10"},
+    "extend_reservation": {**SHELF, "reservation_id": "CART-9", "expires_at": AT},
+    "set_policy": {
+        "reservation_quota": 500,
+        "reservation_seconds_max": 3_600,
+        "approval_units": 50,
+        "reason_codes": ["broken", "stolen", "expired"],
+    },
 }
 
 

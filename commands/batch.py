@@ -17,6 +17,7 @@ from commands.folds import Folded, StreamKey
 from commands.handlers import Handler
 from commands.idempotency import KnownKeys, LedgerKey
 from commands.memory import ShardMemory
+from commands.quota import counted
 from commands.refusals import NotApplied, OccurredInFuture, UnknownLedger
 from commands.submission import Answer, Submission
 from commands.view import CommandView, Overlay, StreamNotLoadedError
@@ -202,7 +203,10 @@ class Attempt:
         decided = handler.decide(command, view, occasion)
         if isinstance(decided, Refusal):
             return decided
-        view.apply(decided)
+        facts = counted(decided, view, occasion)
+        if isinstance(facts, Refusal):
+            return facts
+        view.apply(facts)
         return None
 
     def _write(self, pending: Pending, view: CommandView) -> Answer:

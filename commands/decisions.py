@@ -159,6 +159,7 @@ def reserve_stock(
         command.quantity,
         command.expires_at,
         occasion,
+        policy=view.policy(),
     )
 
 

@@ -15,11 +15,15 @@ from commands import decisions, lot_decisions
 from commands import lot_messages as lot_say
 from commands import messages as say
 from commands import order_messages as order_say
+from commands import reservation_decisions as reserving
+from commands import reservation_messages as reserve_say
 from commands.answers import Result
 from commands.message import Message
 from commands.view import CommandView
 from domain.refusals import Refusal
 from domain.streams import (
+    POLICY_STREAM,
+    cart_stream,
     charge_stream,
     item_stream,
     location_stream,
@@ -55,6 +59,7 @@ def _stock_command(
     decide: Decide,
     *,
     order_of: Callable[[Any], str | None] = lambda _: None,
+    also: Callable[[Any], Iterable[str]] = lambda _: (),
 ) -> Handler:
     def streams(command: Any, _: CommandView) -> Iterable[str]:  # noqa: ANN401 - any stock command
         yield from _shelf_streams(command.sku, command.location)
@@ -62,6 +67,7 @@ def _stock_command(
             yield lot_stream(command.sku, units.lot)
         for serial in getattr(command, "serials", ()):
             yield serial_stream(command.sku, serial)
+        yield from also(command)
         if (order_id := order_of(command)) is not None:
             yield order_stream(order_id)
 
@@ -139,6 +145,44 @@ def _recall_command(decide: Decide) -> Handler:
     )
 
 
+def _cart_command(decide: Decide, streams: Streams) -> Handler:
+    def result(command: Any, view: CommandView) -> Result:  # noqa: ANN401 - any cart command
+        cart = view.cart(command.reservation_id)
+        return {} if cart is None else {"ended": cart.ended, "expires_at": cart.expires_at}
+
+    return Handler(
+        main=lambda command: cart_stream(command.reservation_id),
+        streams=streams,
+        decide=decide,
+        result=result,
+    )
+
+
+def _lines_to_reserve(command: reserve_say.ReserveCart, _: CommandView) -> Iterable[str]:
+    yield cart_stream(command.reservation_id)
+    yield POLICY_STREAM
+    for line in command.lines:
+        yield from _shelf_streams(line.sku, line.location)
+
+
+def _cart_streams(command: Any, view: CommandView) -> Iterable[str]:  # noqa: ANN401 - as above
+    """A cart's stocks are known when the cart is, as an order's are."""
+    yield cart_stream(command.reservation_id)
+    yield POLICY_STREAM
+    cart = view.cart(command.reservation_id)
+    for stream in cart.stock_streams if cart else ():
+        yield from _shelf_streams(*sku_and_location(stream))
+
+
+def _policy_command(decide: Decide) -> Handler:
+    return Handler(
+        main=lambda _: POLICY_STREAM,
+        streams=lambda *_: (POLICY_STREAM,),
+        decide=decide,
+        result=lambda *_: {},
+    )
+
+
 HANDLERS: Mapping[type[Message], Handler] = {
     say.RegisterItem: _item_command(decisions.register_item),
     say.DescribeItem: _item_command(decisions.describe_item),
@@ -152,7 +196,7 @@ HANDLERS: Mapping[type[Message], Handler] = {
     say.ReceiveStock: _stock_command(decisions.receive_stock),
     say.AdjustStock: _stock_command(decisions.adjust_stock),
     say.CountStock: _stock_command(decisions.count_stock),
-    say.ReserveStock: _stock_command(decisions.reserve_stock),
+    say.ReserveStock: _stock_command(decisions.reserve_stock, also=lambda _: (POLICY_STREAM,)),
     say.ReleaseReservation: _stock_command(decisions.release_reservation),
     say.ExpireReservation: _stock_command(decisions.expire_reservation),
     say.ShipStock: _stock_command(decisions.ship_stock),
@@ -182,4 +226,14 @@ HANDLERS: Mapping[type[Message], Handler] = {
         decide=decisions.record_charge,
         result=lambda *_: {},
     ),
+    reserve_say.ReserveCart: _cart_command(reserving.reserve_cart, _lines_to_reserve),
+    reserve_say.ExtendCart: _cart_command(reserving.extend_cart, _cart_streams),
+    reserve_say.ReleaseCart: _cart_command(reserving.release_cart, _cart_streams),
+    reserve_say.ExpireCart: _cart_command(reserving.expire_cart, _cart_streams),
+    reserve_say.ExtendReservation: _stock_command(
+        reserving.extend_reservation,
+        also=lambda command: (cart_stream(command.reservation_id), POLICY_STREAM),
+    ),
+    reserve_say.SetPolicy: _policy_command(reserving.set_policy),
+    reserve_say.OpenQuota: _policy_command(reserving.open_quota),
 }

@@ -47,6 +47,14 @@ from commands.order_messages import (
     ShipOrder,
     UnitPrice,
 )
+from commands.reservation_messages import (
+    ExpireCart,
+    ExtendCart,
+    ExtendReservation,
+    ReleaseCart,
+    ReserveCart,
+    SetPolicy,
+)
 from domain.events import Disposition, LocationType, Tracking
 from domain.item import ItemChanges
 from domain.values import MEDIA_URLS_MAX
@@ -265,7 +273,13 @@ Command = Annotated[
     | AllocateOrder
     | ShipOrder
     | CancelOrder
-    | RecordCharge,
+    | RecordCharge
+    | ReserveCart
+    | ExtendCart
+    | ReleaseCart
+    | ExpireCart
+    | ExtendReservation
+    | SetPolicy,
     Field(discriminator="type"),
 ]
 COMMAND: TypeAdapter[Command] = TypeAdapter(Command)

@@ -22,11 +22,13 @@ CustomerName = Annotated[
 UnitPrice = Annotated[Price, Field(description="In millionths of the currency's major unit.")]
 
 
-class _Line(BaseModel):
+class Line(BaseModel):
+    """A line of a command about many."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-class OrderedLine(_Line):
+class OrderedLine(Line):
     line: Annotated[LineNumber, Field(description="The line's number in the order.")]
     sku: Id
     location: Id
@@ -34,7 +36,7 @@ class OrderedLine(_Line):
     unit_price_micros: UnitPrice = 0
 
 
-class LineToShip(_Line):
+class LineToShip(Line):
     line: LineNumber
     quantity: Quantity
 

@@ -11,17 +11,21 @@ from typing import Protocol, TypeVar, cast
 
 from commands.folds import Folded, StreamKey, folded
 from domain.aggregates import State
+from domain.cart import Cart
 from domain.charge import Charge
 from domain.events import StockEvent
 from domain.item import Item
 from domain.location import Location
 from domain.lot import Lot
 from domain.order import Order
+from domain.policy import Policy
 from domain.serial import Serial
 from domain.shelf import Shelf
 from domain.stock import Stock
 from domain.stock_history import StockHistory
 from domain.streams import (
+    POLICY_STREAM,
+    cart_stream,
     charge_stream,
     item_stream,
     location_stream,
@@ -117,6 +121,12 @@ class CommandView(Overlay):
 
     def lot(self, sku: str, lot: str) -> Lot | None:
         return cast("Lot | None", self._state(lot_stream(sku, lot)))
+
+    def cart(self, reservation_id: str) -> Cart | None:
+        return cast("Cart | None", self._state(cart_stream(reservation_id)))
+
+    def policy(self) -> Policy | None:
+        return cast("Policy | None", self._state(POLICY_STREAM))
 
     def shelf(self, sku: str, location: str) -> Shelf:
         stream = stock_stream(sku, location)

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from domain import charge, item, location, lot, moving_stock, order, serial
+from domain import cart, charge, item, location, lot, moving_stock, order, policy, serial
+from domain.cart import Cart
 from domain.charge import Charge
 from domain.events import (
+    CartConverted,
+    CartExpired,
+    CartExtended,
+    CartReleased,
+    CartReserved,
     ChargeRecorded,
     Event,
     HandlingSet,
@@ -24,9 +30,12 @@ from domain.events import (
     OrderCancelled,
     OrderPlaced,
     OrderShipped,
+    PolicySet,
+    QuotaOpened,
     RecallEnded,
     ReplayPromoted,
     ReplayRolledBack,
+    ReservedUnitsCounted,
     SerialLeft,
     SerialPlaced,
     UnitDefined,
@@ -35,11 +44,12 @@ from domain.item import Item
 from domain.location import Location
 from domain.lot import Lot
 from domain.order import Order
+from domain.policy import Policy
 from domain.serial import Serial
 from domain.stock import Stock
 from domain.streams import StreamKind, kind_of, sku_and_location
 
-State = Item | Location | Stock | Order | Charge | Lot | Serial
+State = Item | Location | Stock | Order | Charge | Lot | Serial | Cart | Policy
 
 STATE_TYPES: Mapping[StreamKind, type[State]] = {
     "item": Item,
@@ -49,6 +59,8 @@ STATE_TYPES: Mapping[StreamKind, type[State]] = {
     "charge": Charge,
     "lot": Lot,
     "serial": Serial,
+    "reservation": Cart,
+    "policy": Policy,
 }
 
 
@@ -84,6 +96,11 @@ def evolve(state: State | None, event: Event, occurred_at: datetime) -> State | 
             return lot.evolve(state if isinstance(state, Lot) else None, event, occurred_at)
         case SerialPlaced() | SerialLeft():
             return serial.evolve(state if isinstance(state, Serial) else None, event, occurred_at)
+        case CartReserved() | CartExtended() | CartReleased() | CartExpired() | CartConverted():
+            return cart.evolve(state if isinstance(state, Cart) else None, event, occurred_at)
+        case PolicySet() | ReservedUnitsCounted() | QuotaOpened():
+            known_policy = state if isinstance(state, Policy) else None
+            return policy.evolve(known_policy, event, occurred_at)
         case ReplayPromoted() | ReplayRolledBack():
             return state
         case _:

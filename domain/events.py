@@ -12,6 +12,14 @@ from __future__ import annotations
 
 from domain.facts.arrivals import ArrivalClosed, ArrivalExpected, ArrivalOutcome, ArrivalSource
 from domain.facts.backorders import BackorderClosed, BackorderOutcome, StockBackordered
+from domain.facts.carts import (
+    CartConverted,
+    CartExpired,
+    CartExtended,
+    CartLine,
+    CartReleased,
+    CartReserved,
+)
 from domain.facts.charges import ChargeRecorded
 from domain.facts.holds import HoldKind, HoldReleased, StockHeld, StockWrittenOff
 from domain.facts.items import (
@@ -44,6 +52,7 @@ from domain.facts.orders import (
     ShippedLine,
 )
 from domain.facts.picks import PickedShipped, StockPicked, StockUnpicked
+from domain.facts.policies import BackorderOrder, PolicySet, QuotaOpened, ReservedUnitsCounted
 from domain.facts.promises import (
     CommitmentReleased,
     PromiseKind,
@@ -108,6 +117,8 @@ StockEvent = (
 )
 OrderEvent = OrderPlaced | OrderAllocated | OrderShipped | OrderCancelled
 ChargeEvent = ChargeRecorded
+CartEvent = CartReserved | CartExtended | CartReleased | CartExpired | CartConverted
+PolicyEvent = PolicySet | ReservedUnitsCounted | QuotaOpened
 ReplayEvent = ReplayPromoted | ReplayRolledBack
 LotEvent = LotRegistered | LotLocated | LotRecalled | RecallEnded
 SerialEvent = SerialPlaced | SerialLeft
@@ -117,7 +128,9 @@ Event = (
     | StockEvent
     | OrderEvent
     | ChargeEvent
-    | ReplayEvent
     | LotEvent
     | SerialEvent
+    | CartEvent
+    | PolicyEvent
+    | ReplayEvent
 )

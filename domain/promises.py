@@ -8,12 +8,14 @@ from datetime import datetime
 
 from domain.events import (
     ReservationExpired,
+    ReservationExtended,
     ReservationReleased,
     StockReserved,
     StockShipped,
 )
 from domain.lot_units import expired_units
 from domain.named_units import UNNAMED, NamedUnits
+from domain.policy import Policy, too_long
 from domain.refusals import (
     ExceedsReserved,
     InsufficientStock,
@@ -24,13 +26,20 @@ from domain.refusals import (
     ReservationNotDue,
     UnknownReservation,
 )
+from domain.refusals_reservations import NotExtended
 from domain.shelf import Shelf, StockDraft
 from domain.stock import Promise, Stock
 from domain.values import Facts, Occasion, day_of
 
 
 def reserve(
-    shelf: Shelf, reservation_id: str, quantity: int, expires_at: datetime, occasion: Occasion
+    shelf: Shelf,
+    reservation_id: str,
+    quantity: int,
+    expires_at: datetime,
+    occasion: Occasion,
+    *,
+    policy: Policy | None = None,
 ) -> Facts | Refusal:
     """Promise units until `expires_at`, which must be after the occasion."""
     stock = shelf.stock
@@ -42,6 +51,8 @@ def reserve(
         )
     if expires_at <= occasion.occurred_at:
         return ReservationExpiryPast(reservation_id=reservation_id, expires_at=expires_at)
+    if (refusal := too_long(policy, reservation_id, expires_at, occasion)) is not None:
+        return refusal
     if (short := shortage(shelf, quantity, occasion.now)) is not None:
         return short
     draft = StockDraft(shelf, occasion)
@@ -54,6 +65,39 @@ def reserve(
             quantity=quantity,
             expires_at=expires_at,
             backorder_limit=shelf.promise_limit,
+        )
+    )
+    return draft.facts()
+
+
+def extend(
+    stock: Stock,
+    reservation_id: str,
+    expires_at: datetime,
+    occasion: Occasion,
+    *,
+    policy: Policy | None = None,
+) -> Facts | Refusal:
+    """Hold what is left of an open reservation until a later instant."""
+    promise = _open_reservation(stock, reservation_id)
+    if isinstance(promise, Refusal):
+        return promise
+    holds_until = promise.expires_at
+    if holds_until is not None and expires_at <= holds_until:
+        return NotExtended(
+            reservation_id=reservation_id, expires_at=expires_at, holds_until=holds_until
+        )
+    if expires_at <= occasion.now:
+        return ReservationExpiryPast(reservation_id=reservation_id, expires_at=expires_at)
+    if (refusal := too_long(policy, reservation_id, expires_at, occasion)) is not None:
+        return refusal
+    draft = StockDraft(Shelf(stock=stock, item=None, location=None), occasion)
+    draft.note(
+        ReservationExtended(
+            sku=stock.sku,
+            location=stock.location,
+            reservation_id=reservation_id,
+            expires_at=expires_at,
         )
     )
     return draft.facts()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from domain import refusals, refusals_lots
+from domain import refusals, refusals_lots, refusals_reservations
 from domain.refusals import Refusal
 
-MODULES: tuple[ModuleType, ...] = (refusals, refusals_lots)
+MODULES: tuple[ModuleType, ...] = (refusals, refusals_lots, refusals_reservations)
 
 
 def _declared(module: ModuleType) -> list[type[Refusal]]:

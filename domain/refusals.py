@@ -175,6 +175,8 @@ class ReservationExists(Refusal):
     reservation_id: str
     sku: str
     location: str
+    line: int | None = None
+    also: tuple[Refusal, ...] = ()
 
     def sentence(self) -> str:
         return (

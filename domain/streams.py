@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Literal
 
-StreamKind = Literal["item", "location", "stock", "order", "charge", "replay", "lot", "serial"]
+StreamKind = Literal[
+    "item",
+    "location",
+    "stock",
+    "order",
+    "charge",
+    "replay",
+    "lot",
+    "serial",
+    "reservation",
+    "policy",
+]
 
 
 def item_stream(sku: str) -> str:
@@ -47,12 +58,22 @@ def serial_stream(sku: str, serial: str) -> str:
     return f"serial-{sku}@{serial}"
 
 
+def cart_stream(reservation_id: str) -> str:
+    """`reservation-<id>`: of a cart; a reservation of one stock stands in that stock's stream."""
+    return f"reservation-{reservation_id}"
+
+
+POLICY_STREAM = "policy-ledger"
+
+
 def kind_of(stream: str) -> StreamKind:
     """What the stream is about. Raises ValueError for a name none of the functions above made."""
     match stream.partition("-")[0]:
         case "item" | "location" | "stock" | "order" | "charge" | "replay" as kind:
             return kind
         case "lot" | "serial" as kind:
+            return kind
+        case "reservation" | "policy" as kind:
             return kind
         case _:
             raise ValueError(f"{stream!r} is no stream of this ledger")

@@ -10,6 +10,8 @@ from typing import Any
 from domain import events as facts
 from domain.events import Event, OrderLine, ShippedLine
 from domain.streams import (
+    POLICY_STREAM,
+    cart_stream,
     charge_stream,
     item_stream,
     location_stream,
@@ -50,6 +52,16 @@ def stream_of(event: Event) -> str:
             return lot_stream(event.sku, event.lot)
         case facts.SerialPlaced() | facts.SerialLeft():
             return serial_stream(event.sku, event.serial)
+        case (
+            facts.CartReserved()
+            | facts.CartExtended()
+            | facts.CartReleased()
+            | facts.CartExpired()
+            | facts.CartConverted()
+        ):
+            return cart_stream(event.reservation_id)
+        case facts.PolicySet() | facts.ReservedUnitsCounted() | facts.QuotaOpened():
+            return POLICY_STREAM
         case facts.ReplayPromoted() | facts.ReplayRolledBack():
             return replay_stream(event.replay_id)
         case _:
@@ -267,6 +279,35 @@ def _handling(number: int, units: int, stock: dict[str, Any]) -> list[Event]:
     ]
 
 
+def _cart(number: int, units: int, stock: dict[str, Any]) -> list[Event]:
+    cart_id = f"cart{number}"
+    line = facts.CartLine(line=1, quantity=units, **stock)
+    other = facts.CartLine(line=2, quantity=1, **stock)
+    hold = {**stock, "reservation_id": cart_id}
+    ending: facts.CartEvent = facts.CartExpired(reservation_id=cart_id)
+    if number % 3 == 1:
+        ending = facts.CartReleased(reservation_id=cart_id)
+    elif number % 3 == 2:
+        ending = facts.CartConverted(reservation_id=cart_id, order_id=f"o{number}")
+    return [
+        facts.CartReserved(reservation_id=cart_id, lines=(line, other), expires_at=START),
+        facts.StockReserved(**hold, quantity=units + 1, expires_at=START),
+        facts.CartExtended(reservation_id=cart_id, expires_at=START + timedelta(days=1)),
+        facts.ReservationExtended(**hold, expires_at=START + timedelta(days=1)),
+        ending,
+        facts.ReservationReleased(**hold, quantity=units + 1),
+    ]
+
+
+def _policy(number: int, units: int, _: dict[str, Any]) -> list[Event]:
+    return [
+        facts.PolicySet(reservation_quota=units, reason_codes=("broken",)),
+        facts.ReservedUnitsCounted(delta=units, known=units),
+        facts.QuotaOpened(units=3, policy_version=number),
+        facts.PolicySet(reservation_seconds_max=units),
+    ]
+
+
 def _charge(number: int, _: int, __: dict[str, Any]) -> list[Event]:
     return [
         facts.ChargeRecorded(
@@ -311,6 +352,8 @@ HAPPENINGS: Sequence[Callable[[int, int, dict[str, Any]], list[Event]]] = (
     _a_lot,
     _a_serial,
     _handling,
+    _cart,
+    _policy,
     _charge,
     _description,
     _end_of_life,

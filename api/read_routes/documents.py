@@ -72,6 +72,15 @@ ROUTES: Mapping[StreamKind, Routes] = {
         words=("serial and where it is (its id is `sku@serial`)", "serials"),
         tag="lots",
     ),
+    "reservation": Routes(
+        path="carts", name="carts", words=("cart, its lines and how it ended", "carts"), tag="stock"
+    ),
+    "policy": Routes(
+        path="policies",
+        name="policies",
+        words=("ledger's policy (its id is `ledger`)", "policies"),
+        tag="ledger",
+    ),
 }
 """By kind, in the order of the kinds."""
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from projections.documents.carts import CARTS
 from projections.documents.items import ITEMS
 from projections.documents.kind import Kind
 from projections.documents.locations import LOCATIONS
 from projections.documents.lots import LOTS
+from projections.documents.policies import POLICIES
 from projections.documents.serials import SERIALS
 from projections.documents.stocks import STOCKS
 from projections.reading import stored_names
 
-_KINDS: tuple[Kind[Any], ...] = (STOCKS, ITEMS, LOCATIONS, LOTS, SERIALS)
+_KINDS: tuple[Kind[Any], ...] = (STOCKS, ITEMS, LOCATIONS, LOTS, SERIALS, CARTS, POLICIES)
 KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in _KINDS}
 KIND_OF: Mapping[str, Kind[Any]] = {
     stored: kind for kind in KINDS.values() for stored in stored_names(kind.types)

@@ -12,6 +12,7 @@ from commands.handlers import Decide
 from commands.message import Message
 from commands.view import CommandView
 from domain.order import Order
+from domain.policy import Policy
 from domain.refusals import Refusal
 from domain.shelf import Shelf
 from domain.streams import stock_stream
@@ -27,6 +28,9 @@ class _WithoutHeld:
 
     def order(self, order_id: str) -> Order | None:
         return self._view.order(order_id)
+
+    def policy(self) -> Policy | None:
+        return self._view.policy()
 
     def shelf(self, sku: str, location: str) -> Shelf:
         stream = stock_stream(sku, location)

@@ -17,6 +17,8 @@ from uuid import UUID
 
 from commands import messages as say
 from commands.message import Message
+from commands.quota import counted
+from commands.reservation_messages import ReserveCart
 from commands.view import CommandView
 from domain.events import StockCommitted, StockCounted, StockReserved
 from domain.refusals import Refusal
@@ -172,7 +174,9 @@ class Fork:
                 version = view.version(error.stream)
                 self.worlds.remember(error.stream, self._pasts.history(error.stream, version))
             else:
-                return decided if isinstance(decided, Refusal) else _with_limits(decided)
+                if isinstance(decided, Refusal):
+                    return decided
+                return counted(_with_limits(decided), view, occasion)
         raise AssertionError("a command asks for the past of each of its stocks once")
 
     def _adapted(self, found: Recovered, past: Past) -> tuple[Message, datetime, bool]:
@@ -181,7 +185,7 @@ class Fork:
         """
         message, occurred_at = found.message, found.main.occurred_at
         holds = self._policy.reservation_holds
-        if isinstance(message, say.ReserveStock) and holds is not None:
+        if isinstance(message, say.ReserveStock | ReserveCart) and holds is not None:
             return (
                 message.model_copy(update={"expires_at": occurred_at + holds}),
                 occurred_at,

@@ -13,6 +13,7 @@ from typing import Any
 
 from commands import messages as say
 from commands import order_messages as order_say
+from commands import reservation_messages as reserve_say
 from commands.message import Message
 from domain import events as facts
 from domain.events import Event
@@ -44,11 +45,16 @@ _MAIN: tuple[type[Event], ...] = (
     facts.OrderAllocated,
     facts.OrderShipped,
     facts.OrderCancelled,
+    facts.CartReserved,
+    facts.CartExtended,
+    facts.CartReleased,
+    facts.CartExpired,
     facts.StockReceived,
     facts.StockAdjusted,
     facts.StockCounted,
     facts.StockReturned,
     facts.StockReserved,
+    facts.ReservationExtended,
     facts.ReservationReleased,
     facts.StockShipped,
     facts.ReservationExpired,
@@ -116,11 +122,18 @@ _REBUILT: Mapping[type, Callable[[Any, Sequence[Fact]], Message]] = {
         say.ReturnStock, *_SHELF, "quantity", "to", "order_id", "reason"
     ),
     facts.StockReserved: _same_fields(say.ReserveStock, *_HOLD, "quantity", "expires_at"),
+    facts.ReservationExtended: _same_fields(reserve_say.ExtendReservation, *_HOLD, "expires_at"),
     facts.ReservationReleased: _same_fields(say.ReleaseReservation, *_HOLD),
     facts.ReservationExpired: _same_fields(say.ExpireReservation, *_HOLD),
     facts.StockShipped: _same_fields(
         say.ShipStock, *_HOLD, "quantity", "unit_price_micros", "currency"
     ),
+    facts.CartReserved: _same_fields(
+        reserve_say.ReserveCart, "reservation_id", "lines", "expires_at"
+    ),
+    facts.CartExtended: _same_fields(reserve_say.ExtendCart, "reservation_id", "expires_at"),
+    facts.CartReleased: _same_fields(reserve_say.ReleaseCart, "reservation_id"),
+    facts.CartExpired: _same_fields(reserve_say.ExpireCart, "reservation_id"),
     facts.ChargeRecorded: _same_fields(
         order_say.RecordCharge,
         *("charge_id", "code", "description", "quantity"),

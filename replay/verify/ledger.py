@@ -20,7 +20,8 @@ ORDER_TYPES = ("order.placed.v1", "order.allocated.v1", "order.shipped.v1", "ord
 REPLAY_TYPES = ("replay.promoted.v1", "replay.rolled_back.v1")
 OTHER_TYPES = ("location.registered.v1", "charge.recorded.v1", *REPLAY_TYPES)
 KNOWN_TYPES = {*MOVES, *ITEM_TYPES, *ORDER_TYPES, *OTHER_TYPES, *KIND_OF}
-AGGREGATES = {"stock", "item", "location", "order", "charge", "replay", *KINDS}
+# Carts stand in streams of another word, since a cart is a reservation.
+AGGREGATES = {"stock", "item", "location", "order", "charge", "cart", "replay", *KINDS}
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -129,7 +130,7 @@ class LedgerFold:
     def _document(self, row: EventRow, data: Data) -> None:
         name = KIND_OF[row.type]
         kind = KINDS[name]
-        key = "@".join(data[field] for field in kind.names)
+        key = kind.only or "@".join(data[field] for field in kind.names)
         _in_stream(row, f"{name}-{key}")
         document = self.documents.get((name, key))
         if document is None:

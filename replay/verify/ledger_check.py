@@ -15,6 +15,7 @@ from replay.verify.once import Metadata, MetadataReader, OnceCheck
 from replay.verify.oversell import OversellCheck
 from replay.verify.positions import PositionCheck
 from replay.verify.report import LawResult
+from replay.verify.reservations import ReservationCheck
 from replay.verify.rows import EventRow
 from replay.verify.stock import COUNTED, FOUND, MOVES, RESTATED, TRACED, Data, Move
 
@@ -34,6 +35,7 @@ class LedgerCheck:
     oversell: OversellCheck
     conservation: ConservationCheck
     counts: CountCheck
+    reservations: ReservationCheck
     chain: ChainCheck
     readable: LawResult
     metadata: MetadataReader
@@ -84,6 +86,8 @@ class LedgerCheck:
         stock, moved = self.fold.stock(row, data)
         self.oversell.stock(row, data, stock, moved, in_command=in_command)
         self.conservation.stock(row, data, stock, moved)
+        if moved[1]:
+            self.reservations.stock(row, moved)
         if kind == FOUND:
             counts.found(row, data)
         elif kind == TRACED:
@@ -94,6 +98,8 @@ class LedgerCheck:
 
     def _other(self, row: EventRow, data: Data) -> None:
         self.fold.other(row, data)
+        if row.type.startswith(("cart.", "policy.")):
+            self.reservations.other(row, data)
         if row.type.startswith("order."):
             self.conservation.order(data["order_id"])
             if row.type == "order.placed.v1":
@@ -103,6 +109,7 @@ class LedgerCheck:
         self.oversell.end_of_command()
         self.conservation.end_of_command()
         self.counts.end_of_command()
+        self.reservations.end_of_command()
 
     def _unknown(self, row: EventRow) -> None:
         self.once.event(row, self._metadata_of(row))

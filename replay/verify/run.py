@@ -29,6 +29,7 @@ from replay.verify.oversell import OversellCheck
 from replay.verify.positions import PositionCheck, check_shards
 from replay.verify.read_models import Outside, ReadModels
 from replay.verify.report import Report
+from replay.verify.reservations import ReservationCheck
 from replay.verify.rows import LedgerRow
 
 Progress = Callable[[int, int], None]  # events done, events in all
@@ -132,6 +133,7 @@ class _Log:
             oversell=OversellCheck(laws["no_oversell"], fold),
             conservation=ConservationCheck(laws["conservation"], fold),
             counts=CountCheck(laws["conservation"], partial(rows.history, self._connection)),
+            reservations=ReservationCheck(laws["conservation"], fold),
             chain=ChainCheck(laws["chain"], ledger, signed, self._key),
             readable=laws["folds"],
             metadata=MetadataReader(),

@@ -31,12 +31,14 @@ class DocumentFold(Protocol):
 class DocumentKind:
     """`types`: the stored types of its events. `begin`: an empty fold, by the stream's id.
 
-    `names`: the fields of an event that make up the stream's id, joined by `@`.
+    `names`: the fields of an event that make up the stream's id, joined by `@`; none where `only`
+    is the id of the ledger's one stream.
     """
 
     types: tuple[str, ...]
     begin: Callable[[str], DocumentFold]
     names: tuple[str, ...]
+    only: str = ""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

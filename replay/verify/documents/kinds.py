@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from replay.verify.documents import item, location, lot, serial, stock
+from replay.verify.documents import cart, item, location, lot, policy, serial, stock
 from replay.verify.documents.fold import DocumentKind
 
 KINDS: Mapping[str, DocumentKind] = {
@@ -13,6 +13,8 @@ KINDS: Mapping[str, DocumentKind] = {
     "location": location.KIND,
     "lot": lot.KIND,
     "serial": serial.KIND,
+    "reservation": cart.KIND,
+    "policy": policy.KIND,
 }
 KIND_OF: Mapping[str, str] = {stored: name for name, kind in KINDS.items() for stored in kind.types}
 """By stored type."""

@@ -15,6 +15,8 @@ from domain.refusal_list import MODULES, REFUSALS
 from domain.refusals import DuplicateLine, InsufficientStock, OrderState, Refusal
 from domain.stock import Stock
 from domain.streams import (
+    POLICY_STREAM,
+    cart_stream,
     charge_stream,
     id_of,
     item_stream,
@@ -107,6 +109,8 @@ def test_a_stream_says_what_it_is_about() -> None:
         stock_stream("A-1", "W/H-2"): ("stock", "A-1@W/H-2"),
         order_stream("o-7"): ("order", "o-7"),
         charge_stream("c"): ("charge", "c"),
+        cart_stream("c"): ("reservation", "c"),
+        POLICY_STREAM: ("policy", "ledger"),
     }
     assert {name: (kind_of(name), id_of(name)) for name in streams} == streams
     assert sku_and_location("stock-A-1@W/H-2") == ("A-1", "W/H-2")

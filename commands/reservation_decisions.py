@@ -1,0 +1,86 @@
+"""What the domain decides on carts, longer reservations, and the ledger's policy: pure.
+
+Facts or a refusal. A stream that was not read before raises StreamNotLoadedError.
+"""
+
+# ruff: noqa: D103 - each is named for its command, and the module's docstring is the contract of all
+
+from __future__ import annotations
+
+from commands import reservation_messages as say
+from commands.view import CommandView
+from domain import cart, policy, promises
+from domain.events import CartLine, CartReserved
+from domain.policy import Policy
+from domain.refusals import Refusal
+from domain.refusals_reservations import PartOfCart
+from domain.streams import stock_stream
+from domain.values import Facts, Occasion
+
+
+def reserve_cart(
+    command: say.ReserveCart, view: CommandView, occasion: Occasion
+) -> Facts | Refusal:
+    proposed = CartReserved(
+        reservation_id=command.reservation_id,
+        lines=tuple(
+            CartLine(line=line.line, sku=line.sku, location=line.location, quantity=line.quantity)
+            for line in command.lines
+        ),
+        expires_at=command.expires_at,
+    )
+    shelves = view.shelves(cart.stock_streams(proposed.lines))
+    known = view.cart(command.reservation_id)
+    return cart.reserve(known, proposed, shelves, occasion, policy=view.policy())
+
+
+def extend_cart(command: say.ExtendCart, view: CommandView, occasion: Occasion) -> Facts | Refusal:
+    known = view.cart(command.reservation_id)
+    shelves = view.shelves(known.stock_streams if known else ())
+    return cart.extend(
+        known,
+        command.reservation_id,
+        command.expires_at,
+        shelves,
+        occasion,
+        policy=view.policy(),
+    )
+
+
+def release_cart(
+    command: say.ReleaseCart, view: CommandView, occasion: Occasion
+) -> Facts | Refusal:
+    known = view.cart(command.reservation_id)
+    shelves = view.shelves(known.stock_streams if known else ())
+    return cart.release(known, command.reservation_id, shelves, occasion)
+
+
+def expire_cart(command: say.ExpireCart, view: CommandView, occasion: Occasion) -> Facts | Refusal:
+    known = view.cart(command.reservation_id)
+    shelves = view.shelves(known.stock_streams if known else ())
+    return cart.expire(known, command.reservation_id, shelves, occasion)
+
+
+def extend_reservation(
+    command: say.ExtendReservation, view: CommandView, occasion: Occasion
+) -> Facts | Refusal:
+    known = view.cart(command.reservation_id)
+    stream = stock_stream(command.sku, command.location)
+    if known is not None and known.ended is None and stream in known.stock_streams:
+        return PartOfCart(reservation_id=command.reservation_id)
+    return promises.extend(
+        view.stock(command.sku, command.location),
+        command.reservation_id,
+        command.expires_at,
+        occasion,
+        policy=view.policy(),
+    )
+
+
+def set_policy(command: say.SetPolicy, view: CommandView, occasion: Occasion) -> Facts | Refusal:
+    known = view.policy()
+    return policy.set_to(known, command.after((known or Policy()).as_set()), occasion)
+
+
+def open_quota(command: say.OpenQuota, view: CommandView, occasion: Occasion) -> Facts | Refusal:
+    return policy.open_quota(view.policy(), command.units, command.policy_version, occasion)
