@@ -44,6 +44,20 @@ WAITING = """
          WHERE (d.projection, d.version) = (p.projection, p.version))
     FROM projections AS p WHERE p.state IN ('active', 'building')
 """
+PROCESSES = """
+    SELECT substr(c.projection, length('process.') + 1), c.shard, c.position, s.position,
+        e.recorded_at
+    FROM projection_checkpoints AS c
+    JOIN shards AS s ON s.shard = c.shard
+    LEFT JOIN events AS e ON e.shard = c.shard AND e.shard_position = c.position + 1
+    WHERE c.projection LIKE 'process.%'
+    ORDER BY c.projection, c.shard
+"""
+TASKS = """
+    SELECT process, count(*), count(*) FILTER (WHERE send_at <= %(now)s),
+        min(send_at) FILTER (WHERE send_at <= %(now)s)
+    FROM process_tasks WHERE done_at IS NULL GROUP BY process ORDER BY process
+"""
 BY_SHARD = ("shard",)
 BY_PROJECTION = ("projection", "version")
 
@@ -62,6 +76,7 @@ class StoreFigures:
             with borrowed(self._pool) as connection:
                 found = [*self._shards(connection), *self._projections(connection)]
                 found += [*_waiting(connection), _not_fed(connection)]
+                found += [*self._processes(connection)]
         except LogUnavailableError:
             up.add_metric((), 0)
             yield up
@@ -111,6 +126,37 @@ class StoreFigures:
             events.add_metric(where, max(0, last - shown))
             seconds.add_metric(where, self._age(oldest))
         yield from (position, events, seconds)
+
+    def _processes(self, connection: Connection[TupleRow]) -> Iterator[Metric]:
+        labels = ("process", "shard")
+        events = GaugeMetricFamily(
+            "process_lag_events",
+            "Events of the shard that the process manager has not seen yet.",
+            labels=labels,
+        )
+        seconds = GaugeMetricFamily(
+            "process_lag_seconds", "For how long the oldest of them has waited.", labels=labels
+        )
+        for process, shard, seen, last, oldest in connection.execute(PROCESSES):
+            where = (process, str(shard))
+            events.add_metric(where, max(0, last - seen))
+            seconds.add_metric(where, self._age(oldest))
+        waiting = GaugeMetricFamily(
+            "process_tasks_waiting", "Commands that it has yet to send.", labels=("process",)
+        )
+        due = GaugeMetricFamily(
+            "process_tasks_due", "Those of them whose time has come.", labels=("process",)
+        )
+        late = GaugeMetricFamily(
+            "process_tasks_late_seconds",
+            "For how long the oldest of these has waited.",
+            labels=("process",),
+        )
+        for process, tasks, come, oldest in connection.execute(TASKS, {"now": self._clock()}):
+            waiting.add_metric((process,), tasks)
+            due.add_metric((process,), come)
+            late.add_metric((process,), self._age(oldest))
+        yield from (events, seconds, waiting, due, late)
 
     def _age(self, oldest: datetime | None) -> float:
         return 0.0 if oldest is None else max(0.0, (self._clock() - oldest).total_seconds())

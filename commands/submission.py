@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
-from commands.messages import Command
+from commands.message import Message
 from commands.order_messages import PlaceOrder
 from domain.construction import made_often
 
@@ -32,7 +32,7 @@ class Submission:
 
     tenant: str
     actor: str
-    command: Command
+    command: Message
     correlation_id: str | None = None
     traceparent: str | None = None
 

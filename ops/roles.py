@@ -61,6 +61,9 @@ def roles(addresses: Mapping[str, str], directory: DataDirectory) -> Sequence[Pa
         )
         for name in PROJECTIONS
     )
+    processes = Role(
+        name="processes", argv=backstock("processes", "--name", NAME), environment=environment
+    )
     metrics = directory.port("verifier")
     verifier = Role(
         name="verifier",
@@ -69,7 +72,7 @@ def roles(addresses: Mapping[str, str], directory: DataDirectory) -> Sequence[Pa
         is_ready=answers_http("verifier", "/metrics"),
         address=f"http://{LOOPBACK}:{metrics}",
     )
-    return (api, relay, *projectors, verifier)
+    return (api, relay, *projectors, processes, verifier)
 
 
 def facts(addresses: Mapping[str, str], directory: DataDirectory) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""`backstock api|relay|project|verifier|migrate`: each role by itself, on any machine."""
+"""`backstock api|relay|project|processes|verifier|migrate`: each role by itself, on any machine."""
 
 import socket
 from typing import Annotated
@@ -21,7 +21,7 @@ Name = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this group."""
-    for command in (api, relay, project, verifier, migrate):
+    for command in (api, relay, project, processes, verifier, migrate):
         app.command()(command)
 
 
@@ -71,6 +71,20 @@ def project(
     from ops.processes.projector import run
 
     run(_stores(data), projection=projection, name=name or socket.gethostname())
+
+
+def processes(*, name: Name = "", data: Data = None) -> None:
+    """Send what follows from events by itself: what expires, and what an event sets going.
+
+    Several share the shards. A task has one effect, whoever sends it, however often.
+
+    For example:
+
+        backstock processes --name processes-2
+    """
+    from ops.processes.process_managers import run
+
+    run(_stores(data), name=name or socket.gethostname())
 
 
 def verifier(

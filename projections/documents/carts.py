@@ -9,6 +9,7 @@ from projections.documents.kind import Kind, one_by_one
 
 
 def status(cart: Cart) -> str:
+    """`open`, or how it ended."""
     return cart.ended or "open"
 
 

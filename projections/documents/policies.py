@@ -7,6 +7,7 @@ from projections.documents.kind import Kind, one_by_one
 
 
 def status(_: Policy) -> str:
+    """A policy is never over."""
     return "active"
 
 

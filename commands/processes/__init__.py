@@ -1,0 +1,1 @@
+"""Process managers: what follows from events by itself, as commands with keys of their own."""

@@ -1,0 +1,10 @@
+"""The process managers there are. A further one is a line here: it begins with the first event."""
+
+from __future__ import annotations
+
+from commands.processes.clock import Clock
+from commands.processes.lot_expiry import LotExpiry
+from commands.processes.process import AnyManager
+from commands.processes.quota import QuotaOpening
+
+MANAGERS: tuple[AnyManager, ...] = (Clock(), LotExpiry(), QuotaOpening())
