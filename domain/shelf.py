@@ -131,9 +131,10 @@ class StockDraft:
 
         `units` are the lots it is about, `line` is the one a refusal for them names.
         """
+        occurred_at = occurred_at or self._occasion.occurred_at
         lots = self._lots_of(event, units, line)
         if lots is not None:
-            self._add(event, lots, occurred_at or self._occasion.occurred_at)
+            self._add(event, lots, occurred_at)
 
     def move(
         self, event: Movement, *, units: NamedUnits = UNNAMED, line: int | None = None
@@ -170,7 +171,8 @@ class StockDraft:
                 self._add(event, lots, occurred_at, event_id)
                 self._add(restated, back, count.occurred_at)
             return
-        self._find_what_is_missing(by, lots, cause=event_id)
+        if lots or self.stock.on_hand + by < 0:
+            self._find_what_is_missing(by, lots, cause=event_id)
         self._add(event, lots, occurred_at, event_id)
 
     def on_hand_at(self, instant: datetime) -> int:
@@ -187,6 +189,8 @@ class StockDraft:
         """All facts, closed by the shortfall they leave if that is another than before; or why
         there are none.
         """
+        if self.lots is None and not self.refused:
+            return tuple(self.stock_facts())
         return closed((self,), None if self.lots is None else self.lots.register)
 
     def stock_facts(self) -> list[Fact]:
@@ -195,7 +199,7 @@ class StockDraft:
             self.note(held)
         stated = shortfall_left(self._before, self.stock)
         if stated is not None:
-            self._append(stated, self._occasion.new_id(), self._occasion.occurred_at)
+            self._add(stated, (), self._occasion.occurred_at)
         last = len(self._noted) - 1
         stream = self._before.stream
         return [
@@ -264,18 +268,14 @@ class StockDraft:
         event_id: UUID | None = None,
     ) -> None:
         event_id = event_id or self._occasion.new_id()
-        self._append(event, event_id, occurred_at)
-        if traced:
-            trace = trace_of(event, str(event_id), traced)
-            self._append(trace, self._occasion.new_id(), occurred_at)
-            if self.lots is not None:
-                self.lots.noted(trace)
-
-    def _append(self, event: StockEvent, event_id: UUID, occurred_at: datetime) -> None:
         self._noted.append((event, event_id, occurred_at))
         self.stock.apply(event, occurred_at)
         if self._history is not None:
             self._history = self._history.then([(event, occurred_at)])
+        if traced and self.lots is not None:
+            trace = trace_of(event, str(event_id), traced)
+            self._add(trace, (), occurred_at)
+            self.lots.noted(trace)
 
     def _known_history(self, instant: datetime) -> StockHistory:
         history = self._history

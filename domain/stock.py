@@ -148,6 +148,11 @@ class Stock:
         return max(0, self.on_hand - self.held - self.picked)
 
     @property
+    def damaged(self) -> int:
+        """Units held under no hold of their own: what came back damaged, or was found so."""
+        return self.held - sum(hold.quantity for hold in self.holds.values())
+
+    @property
     def uncovered(self) -> int:
         """Promised units that neither on hand nor the accepted backorder covers."""
         return max(0, self.promised - self.on_hand - self.backorder_allowance)

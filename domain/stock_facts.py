@@ -54,17 +54,19 @@ def adjust(
     condition: Disposition = "stock",
     units: NamedUnits = UNNAMED,
 ) -> Facts | Refusal:
-    """`delta` is signed and not 0. Refused when more damaged units would go than are held."""
+    """`delta` is signed and not 0. Refused when more damaged units would go than are held under no
+    hold of their own.
+    """
     stock = shelf.stock
     if (unknown := shelf.unknown()) is not None:
         return unknown
-    if condition == "damaged" and stock.held + delta < 0:
+    if condition == "damaged" and stock.damaged + delta < 0:
         return InsufficientStock(
             sku=stock.sku,
             location=stock.location,
             requested=-delta,
-            available=stock.held,
-            held=stock.held,
+            available=stock.damaged,
+            held=stock.damaged,
         )
     draft = StockDraft(shelf, occasion)
     draft.move(

@@ -23,7 +23,7 @@ from domain.refusals_lots import (
     UnknownHold,
     UnknownLot,
 )
-from domain.stock_facts import accept_return, receive
+from domain.stock_facts import accept_return, adjust, receive
 from domain.streams import stock_stream
 from domain.values import Facts
 from tests.builders import (
@@ -33,6 +33,7 @@ from tests.builders import (
     lost_order,
     occasion,
     received,
+    returned,
     shelf,
     shortfall,
 )
@@ -190,3 +191,14 @@ def test_a_lot_has_one_recall_at_a_time() -> None:
     assert recalled(goods) == LotRecalledAlready(sku=SKU, lot="L1", recall_id="R1")
     assert recall(None, RECALL, {}, on()) == UnknownLot(sku=SKU, lot="L1")
     assert stock_streams(goods.lot("L1")) == (stock_stream(SKU, PLACE),)
+
+
+def test_damaged_units_that_leave_are_not_those_of_a_hold() -> None:
+    here = shelf(received(5), returned(1, "damaged"), held_units(2))
+    refused = adjust(here, -2, "bin", occasion(), condition="damaged")
+    assert refused == InsufficientStock(sku=SKU, location=PLACE, requested=2, available=1, held=1)
+    assert not isinstance(adjust(here, -1, "bin", occasion(), condition="damaged"), Refusal)
+
+
+def held_units(quantity: int) -> StockHeld:
+    return StockHeld(sku=SKU, location=PLACE, hold_id="h", kind="quality", quantity=quantity)
