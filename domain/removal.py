@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from heapq import nlargest, nsmallest
 
 from domain.events import Removal
 from domain.stock import LotUnits
@@ -19,9 +20,17 @@ def choose(
     """
     chosen: list[tuple[str, int]] = []
     left = quantity
-    good = [lot for lot in lots if lot.free and not lot.expired(today)]
-    good.sort(key=_by_expiry if removal == "fefo" else _by_arrival, reverse=removal == "lifo")
-    for lot in good:
+    good = [
+        lot
+        for lot in lots
+        if lot.on_hand > lot.picked + lot.held and not (lot.expires_on and lot.expires_on < today)
+    ]
+    # Each has a unit at least: no more lots than units are needed, however many there are.
+    if removal == "lifo":
+        first = nlargest(quantity, good, key=_by_arrival)
+    else:
+        first = nsmallest(quantity, good, key=_by_expiry if removal == "fefo" else _by_arrival)
+    for lot in first:
         if not left:
             break
         units = min(left, lot.free)
