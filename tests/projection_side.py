@@ -13,7 +13,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 from uuid_utils.compat import uuid7
 
-from domain.events import Event
+from domain.events import Event, StockTraced
 from eventlog.applying import Applier
 from eventlog.codec import KNOWN_TYPES, encode
 from eventlog.log import Decided, LedgerHead, NewEvent, RecordedEvent, StoredAnswer
@@ -24,6 +24,7 @@ from eventlog.postgres.identity import StoreIdentity, add_ledger, add_tenant, st
 from eventlog.postgres.reader import PostgresReader
 from eventlog.projection import Projection
 from eventlog.shards import shard_of
+from tests.commands_as_rows import with_cause
 from tests.happenings import START, stream_of
 
 TENANT = "acme"
@@ -66,6 +67,19 @@ class Journal:
     ) -> list[RecordedEvent]:
         rows = [self._new(ledger, stream_of(event), *encode(event), at) for event, at in dated]
         return self._append(ledger, rows)
+
+    def append_command(
+        self, ledger: str, events: Iterable[Event], *, at: datetime = START
+    ) -> list[RecordedEvent]:
+        """Append the events at once; a trace of BEFORE names the fact before it."""
+        found: list[NewEvent] = []
+        before: UUID | None = None
+        for each in events:
+            event = with_cause(each, before)
+            found.append(self._new(ledger, stream_of(event), *encode(event), at))
+            if not isinstance(event, StockTraced):
+                before = found[-1].event_id
+        return self._append(ledger, found)
 
     def append_raw(self, ledger: str, stream: str, type_name: str, data: bytes) -> RecordedEvent:
         """Append whatever bytes under whatever type."""

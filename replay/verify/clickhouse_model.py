@@ -12,6 +12,7 @@ import psycopg
 from clickhouse_connect.driver.client import Client
 
 from replay.verify.catalogue import Entry, ShardMark, Streams
+from replay.verify.details import TRACED
 from replay.verify.ledger import LedgerFold
 from replay.verify.report import LawResult
 from replay.verify.rows import EventRow, LedgerRow, microseconds
@@ -21,7 +22,6 @@ from replay.verify.stock import (
     MOVES,
     RESTATED,
     STATED,
-    TRACED,
     Data,
     Move,
 )

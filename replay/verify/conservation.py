@@ -4,6 +4,7 @@ promised is what orders and reservations hold.
 
 from __future__ import annotations
 
+from replay.verify.details import PICKED_SHIPPED, WRITTEN_OFF
 from replay.verify.ledger import LedgerFold
 from replay.verify.orders import Line, Order
 from replay.verify.report import LawResult
@@ -11,10 +12,8 @@ from replay.verify.rows import EventRow
 from replay.verify.stock import (
     COUNTED,
     FOUND,
-    PICKED_SHIPPED,
     RETURNED,
     SHIPPED,
-    WRITTEN_OFF,
     Data,
     Move,
     Stock,

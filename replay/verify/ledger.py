@@ -45,7 +45,8 @@ def is_ours(type_name: str) -> bool:
 
 class LedgerFold:
     """Stocks by (SKU, location), items by SKU, locations, orders and charges by their id, documents
-    by their kind and id.
+    by their kind and id. `tracked`: of the items whose lots or serials are told, which of the
+    two, by SKU.
     """
 
     def __init__(self, ledger: str) -> None:
@@ -54,6 +55,7 @@ class LedgerFold:
         self.stocks: dict[tuple[str, str], Stock] = {}
         self.locations_of: dict[str, list[str]] = {}
         self.items: dict[str, Described] = {}
+        self.tracked: dict[str, str] = {}
         self.locations: dict[str, Described] = {}
         self.orders: dict[str, Order] = {}
         self.charges: dict[str, Described] = {}
@@ -124,6 +126,11 @@ class LedgerFold:
             item.status, item.position = "discontinued", row.position
             item.recorded_at = row.recorded_at
             return
+        tracking = data.get("tracking", "none")
+        if tracking != "none":
+            self.tracked[sku] = tracking
+        else:
+            self.tracked.pop(sku, None)
         before = self.items.get(sku)
         self.items[sku] = _described(row, data, before.status if before else "active")
 

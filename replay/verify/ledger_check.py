@@ -10,6 +10,7 @@ import msgspec
 from replay.verify.chain import ChainCheck
 from replay.verify.conservation import ConservationCheck
 from replay.verify.counts import CountCheck
+from replay.verify.goods import GoodsCheck
 from replay.verify.ledger import KNOWN_TYPES, NOTHING_MOVED, LedgerFold, is_ours
 from replay.verify.once import Metadata, MetadataReader, OnceCheck
 from replay.verify.oversell import OversellCheck
@@ -36,6 +37,7 @@ class LedgerCheck:
     conservation: ConservationCheck
     counts: CountCheck
     reservations: ReservationCheck
+    goods: GoodsCheck
     chain: ChainCheck
     readable: LawResult
     metadata: MetadataReader
@@ -88,6 +90,7 @@ class LedgerCheck:
         self.conservation.stock(row, data, stock, moved)
         if moved[1]:
             self.reservations.stock(row, moved)
+        self.goods.stock(row, data, stock, moved)
         if kind == FOUND:
             counts.found(row, data)
         elif kind == TRACED:
@@ -100,6 +103,7 @@ class LedgerCheck:
         self.fold.other(row, data)
         if row.type.startswith(("cart.", "policy.")):
             self.reservations.other(row, data)
+        self.goods.document(row, data)
         if row.type.startswith("order."):
             self.conservation.order(data["order_id"])
             if row.type == "order.placed.v1":
@@ -110,6 +114,7 @@ class LedgerCheck:
         self.conservation.end_of_command()
         self.counts.end_of_command()
         self.reservations.end_of_command()
+        self.goods.end_of_command()
 
     def _unknown(self, row: EventRow) -> None:
         self.once.event(row, self._metadata_of(row))

@@ -12,6 +12,9 @@ from replay.verify.report import LawResult
 from replay.verify.rows import EventRow
 from replay.verify.stock import COMMITTED, RESERVED, SHIPPED, Data, Move, Stock
 
+# What a command sends of units that nobody was promised.
+SENT = frozenset({SHIPPED, "stock.moved_out.v1", "stock.dispatched.v1", "stock.consumed.v1"})
+
 
 @dataclass(slots=True, eq=False)
 class Touched:
@@ -57,7 +60,7 @@ class OversellCheck:
                     expected="0 or more",
                     found=units,
                 )
-        if row.type == SHIPPED:
+        if row.type in SENT:
             self._shipment(row, data, touched)
         elif row.type in (COMMITTED, RESERVED):
             self._promise(row, data, stock)
@@ -92,7 +95,7 @@ class OversellCheck:
         if touched.shipped > room:
             what = "available" if plain else "on hand and not held"
             self._law.differ(
-                where=f"units of {touched.stock.name} shipped by {row.name}",
+                where=f"units of {touched.stock.name} sent by {row.name}",
                 expected=f"at most the {room} {what} when its command began",
                 found=touched.shipped,
             )

@@ -21,6 +21,7 @@ from replay.verify import catalogue, heads, rows
 from replay.verify.chain import ChainCheck, check_signatures
 from replay.verify.conservation import ConservationCheck
 from replay.verify.counts import CountCheck
+from replay.verify.goods import GoodsCheck
 from replay.verify.heads import HeadKey, SignedHead
 from replay.verify.ledger import LedgerFold
 from replay.verify.ledger_check import LedgerCheck
@@ -134,6 +135,7 @@ class _Log:
             conservation=ConservationCheck(laws["conservation"], fold),
             counts=CountCheck(laws["conservation"], partial(rows.history, self._connection)),
             reservations=ReservationCheck(laws["conservation"], fold),
+            goods=GoodsCheck(laws["no_oversell"], laws["conservation"], fold),
             chain=ChainCheck(laws["chain"], ledger, signed, self._key),
             readable=laws["folds"],
             metadata=MetadataReader(),

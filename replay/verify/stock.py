@@ -7,6 +7,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from replay.verify.details import (
+    CLOSED,
+    EXPECTED,
+    HELD,
+    LET_GO,
+    OF_DETAILS,
+    PICKED,
+    PICKED_SHIPPED,
+    SERVED,
+    TRACED,
+    UNPICKED,
+    WAITING,
+    WRITTEN_OFF,
+    Details,
+)
+
 Data = dict[str, Any]
 Move = tuple[int, int, int, int, int]
 """Signed units by which on hand, reserved, committed, picked and held change."""
@@ -16,10 +32,7 @@ RESERVED, COMMITTED = "stock.reserved.v1", "stock.committed.v1"
 SHIPPED, RETURNED = "stock.shipped.v1", "stock.returned.v1"
 COUNTED, RESTATED = "stock.counted.v1", "stock.count_restated.v1"
 FOUND, STATED = "stock.discrepancy_found.v1", "stock.shortfall_stated.v1"
-EXTENDED, TRACED = "stock.reservation_extended.v1", "stock.traced.v1"
-PICKED, UNPICKED = "stock.picked.v1", "stock.unpicked.v1"
-PICKED_SHIPPED, WRITTEN_OFF = "stock.picked_shipped.v1", "stock.written_off.v1"
-HELD, LET_GO = "stock.held.v1", "stock.hold_released.v1"
+EXTENDED = "stock.reservation_extended.v1"
 
 
 def _units(data: Data) -> int:
@@ -92,10 +105,10 @@ MOVES: Mapping[str, Callable[[Data], Move]] = {
     HELD: lambda data: (0, 0, 0, 0, _units(data)),
     LET_GO: lambda data: (0, 0, 0, 0, -_units(data)),
     WRITTEN_OFF: _written_off,
-    "stock.arrival_expected.v1": _nothing,
-    "stock.arrival_closed.v1": _nothing,
-    "stock.backordered.v1": _nothing,
-    "stock.backorder_closed.v1": _nothing,
+    EXPECTED: _nothing,
+    CLOSED: _nothing,
+    WAITING: _nothing,
+    SERVED: _nothing,
     "stock.moved_out.v1": _went,
     "stock.moved_in.v1": _came,
     "stock.dispatched.v1": _went,
@@ -122,6 +135,7 @@ class Stock:
 
     `promises` are the open ones, oldest first: (kind, id, line) to units. `counts` are in order of
     their own instants. `muddle` says which promise was made or closed twice, for the first time.
+    `details` is None until the first event that speaks of any.
     """
 
     sku: str
@@ -142,6 +156,7 @@ class Stock:
     promises: dict[tuple[str, str, int | None], int] = field(default_factory=dict)
     counts: list[Count] = field(default_factory=list)
     muddle: str = ""
+    details: Details | None = None
 
     @property
     def name(self) -> str:
@@ -197,6 +212,13 @@ class Stock:
                 (each["kind"], each["id"], each.get("line"), each["uncovered"])
                 for each in data.get("promises", ())
             )
+        elif kind in OF_DETAILS:
+            self.details = self.details or Details()
+            self.details.apply(kind, data)
+        elif (
+            kind == EXTENDED and ("reservation", data["reservation_id"], None) not in self.promises
+        ):
+            self.muddle = self.muddle or f"reservation {data['reservation_id']} extended unopened"
         return moved
 
     def _promise(self, name: tuple[str, str, int | None], units: int, data: Data) -> None:

@@ -98,7 +98,7 @@ UNLAWFUL: list[tuple[str, list[Event], str]] = [
     (
         "no_oversell",
         [RESERVED, facts.StockShipped(**HERE, quantity=7)],
-        f"units of {MUG} at hall shipped by event",
+        f"units of {MUG} at hall sent by event",
     ),
     (
         "no_oversell",
@@ -117,7 +117,7 @@ UNLAWFUL: list[tuple[str, list[Event], str]] = [
             facts.StockReturned(**HERE, quantity=5, to="damaged"),
             facts.StockShipped(**HERE, quantity=12, reservation_id="x"),
         ],
-        f"units of {MUG} at hall shipped by event",
+        f"units of {MUG} at hall sent by event",
     ),
     (
         "no_oversell",
