@@ -18,6 +18,8 @@ from api.clickhouse import ClickHouse
 from api.deps import ApiSettings, Deps
 from api.metrics import MeasuredAppender, Metrics
 from api.operator_routes import PartCheck
+from api.personal import Opening, Sealing
+from api.personal_sealing import WrappingKey
 from api.positions import Positions
 from api.read_side import ReadSide
 from api.sealing import Sealer
@@ -77,6 +79,7 @@ def assemble(
         metrics = Metrics()
         metrics.registry.register(StoreFigures(log_pool, clock=clock))
         positions = Positions(sealer=Sealer(settings.signing_secret), epoch=identity.epoch)
+        wrapping = WrappingKey(settings.personal_secret)
         group_commit = GroupCommit(
             appender=MeasuredAppender(PostgresAppender(log_pool, clock=clock), metrics),
             reader=PostgresReader(log_pool),
@@ -91,6 +94,7 @@ def assemble(
             write_side=WriteSide(
                 group_commit=group_commit,
                 subjects=Subjects(log_pool, monotonic=monotonic),
+                sealing=Sealing(log_pool, wrapping),
                 positions=positions,
                 metrics=metrics,
             ),
@@ -99,6 +103,7 @@ def assemble(
                 availability=AvailabilityQueries(redis_client, shards=identity.shards),
                 clickhouse=clickhouse,
                 positions=positions,
+                opening=Opening(wrapping),
                 clock=clock,
                 monotonic=monotonic,
             ),

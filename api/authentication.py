@@ -17,11 +17,14 @@ API_KEY = re.compile(r"bs_live_([A-Za-z0-9]{1,64})_([A-Za-z0-9_-]{20,128})")
 # A revoked key works for at most this long.
 REMEMBERED_SECONDS_MAX = 3.0
 REMEMBERED_KEYS_MAX = 4_096
-READ, WRITE = "inventory:read", "inventory:write"
+READ, WRITE, PERSONAL = "inventory:read", "inventory:write", "personal:read"
 SCOPES = {
     READ: "Ask for items, stock, orders, movements and answers.",
     WRITE: "Send commands.",
+    PERSONAL: "See to whom and where an order goes.",
 }
+# What a key may do unless something else is said: whoever needs personal data is named.
+USUAL = (READ, WRITE)
 # Over all tenants: of keys made for operators only, never beside a tenant's scopes.
 OPERATE = "replay:operate"
 AUTHENTICATE = "SELECT tenant, scopes FROM authenticate_key(%s, %s)"

@@ -17,11 +17,13 @@ from api.write_side import WriteSide
 class ApiSettings:
     """`signing_secret`: shared by every process of a deployment; tokens and cursors are signed.
 
+    `personal_secret`: shared likewise; wraps the keys under which personal data is sealed.
     `metrics_token`: who shows it may scrape `/metrics`; None: this machine may. `console`: serve it
     under /console; its pages are kept per process, so by one application only.
     """
 
     signing_secret: bytes
+    personal_secret: bytes
     metrics_token: str | None = None
     console: bool = False
 

@@ -126,6 +126,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "internal": Kind(status=500, title="A fault of ours"),
     "busy": Kind(status=503, title="The ledger is busy"),
     "outcome_unknown": Kind(status=503, title="The outcome is not known yet"),
+    "personal_key": Kind(status=503, title="The key of personal data is not here"),
     "unavailable": Kind(status=503, title="A part is down"),
     "overloaded": Kind(status=503, title="Too much is waiting"),
     "behind": Kind(status=504, title="The read model did not get there in time"),

@@ -14,6 +14,7 @@ from api.answer_schemas import AsOf, Stale
 from api.authentication import Principal
 from api.clickhouse import ClickHouse
 from api.pages import Filters, Pages, begun_on
+from api.personal import Opening
 from api.positions import Positions
 from api.problems import Problem
 from api.requests import Authenticate
@@ -190,11 +191,13 @@ class ReadSide:
         availability: AvailabilityQueries,
         clickhouse: ClickHouse,
         positions: Positions,
+        opening: Opening,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
         self.availability = availability
         self.clickhouse = clickhouse
+        self.opening = opening
         self._pool = read_pool
         self._positions = positions
         self._clock = clock

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from api.authentication import Principal
 from api.metrics import Metrics
+from api.personal import Sealing
 from api.positions import Positions
 from api.problems import Problem
 from api.subjects import Subjects
@@ -27,6 +28,7 @@ class WriteSide:
 
     group_commit: GroupCommit
     subjects: Subjects
+    sealing: Sealing
     positions: Positions
     metrics: Metrics
     _waiting: Counter[str] = field(default_factory=Counter)

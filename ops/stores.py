@@ -93,6 +93,11 @@ class Stores:
         """Signs cursors and tokens: the same in every API process of a deployment."""
         return self.directory.secret("api-signing").encode()
 
+    @property
+    def personal_secret(self) -> bytes:
+        """Wraps the keys of personal data: the same in every API process of a deployment."""
+        return self.directory.personal_secret().encode()
+
     def _as(self, role: str, password: str) -> str:
         login = {"user": role, "password": password}
         return make_conninfo("", **(conninfo_to_dict(self.admin_dsn) | login))

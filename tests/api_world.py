@@ -156,7 +156,7 @@ def api_process(places: Places, *, projections: bool = True) -> Iterator[Process
                 redis_url=places.redis_url,
                 clickhouse_url=places.clickhouse_url,
             ),
-            ApiSettings(signing_secret=SECRET),
+            ApiSettings(signing_secret=SECRET, personal_secret=SECRET),
             clock=lambda: datetime.now(UTC),
         )
         url = opened.enter_context(served(deps))

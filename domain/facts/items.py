@@ -11,6 +11,10 @@ Removal = Literal["fefo", "fifo", "lifo"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemRegistered:
+    """A SKU is known from here on. Levels are in units of the item; the safety stock is kept back
+    from readers, the backorder limit may be promised beyond on hand, at each location.
+    """
+
     sku: str
     name: str
     description: str = ""
@@ -45,6 +49,8 @@ class ItemDescribed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemDiscontinued:
+    """No receipts and no backorders from here on; what is left may go."""
+
     sku: str
     reason: str = ""
 
@@ -61,6 +67,8 @@ class UnitDefined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
+    """Units of a part in one unit of its kit."""
+
     sku: str
     quantity: int
 

@@ -10,7 +10,9 @@ LocationType = Literal["warehouse", "store", "supplier", "transit", "other", "bi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocationRegistered:
-    """Coordinates in millionths of a degree (WGS 84), or None when unknown."""
+    """A place is known from here on. Coordinates in millionths of a degree (WGS 84), or None when
+    unknown.
+    """
 
     location: str
     name: str

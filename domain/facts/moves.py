@@ -22,6 +22,8 @@ class StockMovedOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockMovedIn:
+    """From another location at once: `StockMovedOut` there is of the same command."""
+
     sku: str
     location: str
     quantity: int

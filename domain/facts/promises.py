@@ -14,6 +14,8 @@ PromiseKind = Literal["reservation", "order"]
 @made_often
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockReserved:
+    """Units promised until an instant, by the item's backorder limit of then."""
+
     sku: str
     location: str
     reservation_id: str
@@ -34,6 +36,8 @@ class ReservationExtended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationReleased:
+    """Units of a reservation were given back before their time was over."""
+
     sku: str
     location: str
     reservation_id: str
@@ -42,6 +46,8 @@ class ReservationReleased:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationExpired:
+    """Units of a reservation were given back because their time was over."""
+
     sku: str
     location: str
     reservation_id: str
@@ -63,6 +69,8 @@ class StockCommitted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitmentReleased:
+    """Units of an order line that are promised to it no more, and were not sent."""
+
     sku: str
     location: str
     order_id: str
@@ -89,6 +97,8 @@ class StockShipped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UncoveredPromise:
+    """A promise that loses units, and how many: to a reservation, or to a line of an order."""
+
     kind: PromiseKind
     id: str
     line: int | None = None

@@ -13,6 +13,8 @@ Disposition = Literal["stock", "damaged"]
 @made_often
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockReceived:
+    """Units came in; `document` is the delivery note, the purchase or the like."""
+
     sku: str
     location: str
     quantity: int

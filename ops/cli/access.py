@@ -67,9 +67,11 @@ def add_key(
 
         backstock key add acme --name till-3 --scope inventory:write
 
+        backstock key add acme --name packing --scope inventory:read --scope personal:read
+
         backstock key add --operator --name ops-1
     """
-    from api.authentication import SCOPES
+    from api.authentication import USUAL
     from ops import access
 
     if operator and (tenant or scope):
@@ -77,7 +79,7 @@ def add_key(
     if operator:
         made = access.add_operator_key(_log_dsn(data), name=name)
     elif tenant:
-        made = access.add_key(_log_dsn(data), tenant, name=name, scopes=scope or tuple(SCOPES))
+        made = access.add_key(_log_dsn(data), tenant, name=name, scopes=scope or USUAL)
     else:
         raise access.AccessError("say which tenant the key is for, or --operator")
     if as_json:

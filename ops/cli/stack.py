@@ -172,8 +172,11 @@ def backup(
 ) -> None:
     """Write a stopped data directory to one archive: all stores as they were at one instant.
 
-    The archive holds every secret of the stack and is readable by you only. It is read back and
-    compared with what was written before it gets its name.
+    The archive holds every secret of the stack but `personal/`, and is readable by you only. It is
+    read back and compared with what was written before it gets its name.
+
+    Keep `personal/` apart: without it no name and address opens after a restore; with it, those
+    who were forgotten since stay forgotten. Put it into the restored directory before you start.
 
     For example:
 

@@ -57,6 +57,7 @@ def settings_of(stores: Stores) -> ApiSettings:
     token = stores.settings.metrics_token
     return ApiSettings(
         signing_secret=stores.api_signing_secret,
+        personal_secret=stores.personal_secret,
         metrics_token=token.get_secret_value() if token else None,
         console=True,
     )

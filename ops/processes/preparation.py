@@ -10,13 +10,13 @@ from clickhouse_connect.driver.binding import quote_identifier
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from api.authentication import READ, WRITE
+from api.authentication import USUAL
 from eventlog.heads import HeadKey
 from eventlog.kafka.topics import ensure_topic, events_topic, heads_topic
 from eventlog.postgres.connections import open_log_pool
 from eventlog.postgres.identity import store_identity
 from migrations.runner import migrate
-from ops import access
+from ops import access, forgetting
 from ops.stack.directory import write_atomically
 from ops.stores import Stores
 from projections import catalogue
@@ -47,6 +47,8 @@ def prepare_stores(stores: Stores) -> None:
     with clickhouse(stores) as client:
         prepare(client, catalogue.FIRST_VERSION)
     HeadKey.in_directory(stores.keys_directory)
+    # A restored backup may know the keys of people who were forgotten since.
+    forgetting.forget_again(stores.log_dsn, stores.directory.personal)
 
 
 def first_access(stores: Stores) -> Mapping[str, str]:
@@ -54,9 +56,7 @@ def first_access(stores: Stores) -> Mapping[str, str]:
     access.add_tenant(stores.log_dsn, FIRST_TENANT, name="Demo", ledgers=[FIRST_LEDGER])
     kept = stores.directory.secrets / FIRST_KEY_FILE
     if not kept.exists():
-        made = access.add_key(
-            stores.log_dsn, FIRST_TENANT, name="development", scopes=(READ, WRITE)
-        )
+        made = access.add_key(stores.log_dsn, FIRST_TENANT, name="development", scopes=USUAL)
         write_atomically(kept, made.api_key.encode())
     return {"api_key": stores.directory.secret(FIRST_KEY_FILE)}
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
-from ops.stack.directory import OWNER_ONLY_FILE, DataDirectory
+from ops.stack.directory import OWNER_ONLY_FILE, PERSONAL, DataDirectory
 from ops.stack.errors import BackupError, DirectoryError
 
 if sys.version_info >= (3, 14):
@@ -36,8 +36,8 @@ MANIFEST_BYTES_MAX = 512 * 1024 * 1024
 CHUNK_BYTES = 1024 * 1024
 ZSTD_LEVEL = 3
 GZIP_LEVEL = 6
-# Belong to one run, or can be made again.
-LEFT_OUT = frozenset({"run", "logs"})
+# Belong to one run, can be made again, or open personal data: a copy would undo forgetting.
+LEFT_OUT = frozenset({"run", "logs", PERSONAL})
 UNFINISHED = ".unfinished"
 SUFFIXES = (".tar.zst", ".tar.gz")
 LINK = "link"

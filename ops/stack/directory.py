@@ -18,6 +18,7 @@ from ops.stack.errors import DirectoryBusyError, DirectoryError
 OWNER_ONLY_DIRECTORY = 0o700
 OWNER_ONLY_FILE = 0o600
 SECRET_BYTES = 32
+PERSONAL = "personal"
 LOG_BYTES_MAX = 16 * 1024 * 1024
 LOG_FILES_KEPT = 3
 # Somebody who only asks for the holder has the lock for an instant.
@@ -39,6 +40,18 @@ def write_atomically(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
+
+
+def write_once(path: Path, content: bytes) -> None:
+    """Write a file whole, readable by its owner only; whoever was first has written it."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    write_atomically(beside, content)
+    try:
+        path.hardlink_to(beside)
+    except FileExistsError:
+        pass
+    finally:
+        beside.unlink()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +95,22 @@ class DataDirectory:
         if not path.exists():
             self.create()
             write_atomically(path, secrets.token_urlsafe(SECRET_BYTES).encode())
+        return path.read_text().strip()
+
+    @property
+    def personal(self) -> Path:
+        """What opens personal data, and who was forgotten: a directory that no backup holds."""
+        self.create()
+        return self.part(PERSONAL)
+
+    def personal_secret(self) -> str:
+        """Return the secret that wraps the keys of personal data, made when it is asked for first.
+
+        Lost, it cannot be made again, and no name or address opens any more.
+        """
+        path = self.personal / "wrapping-key"
+        if not path.exists():
+            write_once(path, secrets.token_urlsafe(SECRET_BYTES).encode())
         return path.read_text().strip()
 
     def port(self, name: str) -> int:

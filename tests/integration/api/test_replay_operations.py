@@ -107,7 +107,7 @@ def api_of(stores: Stores, database: Database) -> Iterator[Place]:
             redis_url=stores.redis_url,
             clickhouse_url=stores.clickhouse_url,
         ),
-        ApiSettings(signing_secret=SECRET),
+        ApiSettings(signing_secret=SECRET, personal_secret=SECRET),
         clock=lambda: datetime.now(UTC),
     )
     app = create_app(deps)

@@ -19,7 +19,7 @@ def application(**settings: Any) -> FastAPI:
     now = datetime(2026, 3, 1, tzinfo=UTC)
     positions = Positions(sealer=Sealer(b"secret"), epoch=1)
     deps = Deps(
-        settings=ApiSettings(signing_secret=b"secret", **settings),
+        settings=ApiSettings(signing_secret=b"secret", personal_secret=b"secret", **settings),
         clock=lambda: now,
         keys=nothing,
         write_side=nothing,
@@ -28,6 +28,7 @@ def application(**settings: Any) -> FastAPI:
             availability=nothing,
             clickhouse=nothing,
             positions=positions,
+            opening=nothing,
             clock=lambda: now,
             monotonic=lambda: 0.0,
         ),
