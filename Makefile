@@ -1,7 +1,7 @@
 # Every target does its own set-up. Needs Python 3.11 or newer and a POSIX shell, nothing else.
 .POSIX:
 .SUFFIXES:
-.PHONY: help setup run test test-long lint fmt bench lock clean
+.PHONY: help setup run test test-long lint fmt events bench lock clean
 
 BIN = .venv/bin
 MADE = .venv/.made
@@ -51,6 +51,9 @@ lint: setup ## Check style, types and architecture without changing anything
 fmt: setup ## Format the code and repair what can be repaired
 	$(BIN)/ruff check --fix $(PACKAGES)
 	$(BIN)/ruff format $(PACKAGES)
+
+events: setup ## Write docs/events.md, the catalogue of events, out of the code
+	$(BIN)/python -m ops.event_catalogue
 
 bench: setup ## Measure beside the peers and write bench/results/latest.json
 	$(BIN)/python -m bench
