@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from domain.events import Event, StockTraced
+from domain.values import Facts
 from eventlog.codec import encode
 from replay.verify.chain import ChainCheck
 from replay.verify.conservation import ConservationCheck
@@ -38,58 +40,83 @@ def with_cause(event: Event, before: UUID | None) -> Event:
 def rows(commands: Iterable[Sequence[Event]]) -> list[EventRow]:
     """One row per fact; those of a command share its id."""
     found: list[EventRow] = []
-    versions: Counter[str] = Counter()
+    log = _Log(found)
     for number, command in enumerate(commands, 1):
         before: UUID | None = None
         for each in command:
-            event = with_cause(each, before)
-            stream = stream_of(event)
-            versions[stream] += 1
-            if not isinstance(event, StockTraced):
-                before = UUID(int=len(found) + 1)
-            found.append(_row(len(found) + 1, event, versions[stream], f"k{number}"))
+            event_id = UUID(int=len(found) + 1)
+            log.add(with_cause(each, before), event_id, minute(0), f"k{number}")
+            if not isinstance(each, StockTraced):
+                before = event_id
     return found
 
 
-def judged(commands: Iterable[Sequence[Event]]) -> dict[str, LawResult]:
-    """What the laws say of these commands. Those of keys, chain and heads are not asked."""
+def rows_of_facts(commands: Iterable[Facts]) -> list[EventRow]:
+    """The same of facts as they were decided."""
+    found: list[EventRow] = []
+    log = _Log(found)
+    for number, command in enumerate(commands, 1):
+        for fact in command:
+            log.add(fact.event, fact.event_id, fact.occurred_at, f"k{number}")
+    return found
+
+
+def judged(found: Sequence[EventRow], *, ignored: Collection[str] = ()) -> dict[str, LawResult]:
+    """What the laws say of these rows. Those of keys, chain and heads are not asked; `ignored` ones
+    only of goods.
+    """
     laws = {law: LawResult(law=law) for law in LAWS}
+    asked = {law: LawResult(law=law) if law in ignored else laws[law] for law in LAWS}
     ledger = LedgerRow(LEDGER, "acme", shard_of(LEDGER, 16), 0, bytes(32), minute(0))
     fold = LedgerFold(LEDGER)
-    ignored = LawResult(law="chain")
+    nobody = LawResult(law="chain")
+
+    def history(row: EventRow) -> Iterator[tuple[str, bytes, datetime]]:
+        for each in found[: row.position - 1]:
+            if each.stream == row.stream:
+                yield each.type, each.data, each.occurred_at
+
     check = LedgerCheck(
         fold=fold,
-        positions=PositionCheck(ignored, ledger, 16),
-        once=OnceCheck(ignored, ledger, iter(())),
-        oversell=OversellCheck(laws["no_oversell"], fold),
-        conservation=ConservationCheck(laws["conservation"], fold),
-        counts=CountCheck(laws["conservation"], lambda _: iter(())),
+        positions=PositionCheck(nobody, ledger, 16),
+        once=OnceCheck(nobody, ledger, iter(())),
+        oversell=OversellCheck(asked["no_oversell"], fold),
+        conservation=ConservationCheck(asked["conservation"], fold),
+        counts=CountCheck(asked["conservation"], history),
         goods=GoodsCheck(laws["no_oversell"], laws["conservation"], fold),
-        chain=ChainCheck(ignored, ledger, [], None),
+        chain=ChainCheck(nobody, ledger, [], None),
         readable=laws["folds"],
         metadata=MetadataReader(),
     )
-    for row in rows(commands):
+    for row in found:
         check.event(row)
     check.end()
     return laws
 
 
-def _row(position: int, event: Event, version: int, command: str) -> EventRow:
-    type_name, data = encode(event)
-    return EventRow(
-        ledger=LEDGER,
-        position=position,
-        tenant="acme",
-        shard=shard_of(LEDGER, 16),
-        shard_position=position,
-        stream=stream_of(event),
-        version=version,
-        event_id=UUID(int=position),
-        type=type_name,
-        data=data,
-        metadata=f'{{"command_id":"{command}"}}'.encode(),
-        occurred_at=minute(0),
-        recorded_at=minute(0),
-        chain_hash=bytes(32),
-    )
+class _Log:
+    def __init__(self, rows: list[EventRow]) -> None:
+        self._rows = rows
+        self._versions: Counter[str] = Counter()
+
+    def add(self, event: Event, event_id: UUID, occurred_at: datetime, command: str) -> None:
+        stream, position = stream_of(event), len(self._rows) + 1
+        self._versions[stream] += 1
+        type_name, data = encode(event)
+        row = EventRow(
+            ledger=LEDGER,
+            position=position,
+            tenant="acme",
+            shard=shard_of(LEDGER, 16),
+            shard_position=position,
+            stream=stream,
+            version=self._versions[stream],
+            event_id=event_id,
+            type=type_name,
+            data=data,
+            metadata=f'{{"command_id":"{command}"}}'.encode(),
+            occurred_at=occurred_at,
+            recorded_at=minute(0),
+            chain_hash=bytes(32),
+        )
+        self._rows.append(row)

@@ -56,6 +56,27 @@ def held(hold_id: str, units: int) -> facts.StockHeld:
     return facts.StockHeld(**HALL, hold_id=hold_id, kind="quality", quantity=units)
 
 
+def held_of(name: str, units: int) -> facts.StockHeld:
+    """Pills of a recalled lot."""
+    hold = f"recalled:{name}"
+    return facts.StockHeld(**PILL, hold_id=hold, kind="recalled", quantity=units, lot=name)
+
+
+def recalled(name: str) -> facts.LotRecalled:
+    return facts.LotRecalled(sku="PILL", lot=name, recall_id="R", reason_code="glass")
+
+
+def placed(serial: str, location: str) -> facts.SerialPlaced:
+    """Of a phone."""
+    told: dict[str, Any] = {"cause": "received", "cause_event_id": "x"}
+    return facts.SerialPlaced(sku="PHONE", serial=serial, location=location, **told)
+
+
+def left(serial: str, location: str) -> facts.SerialLeft:
+    told: dict[str, Any] = {"cause": "shipped", "cause_event_id": "x"}
+    return facts.SerialLeft(sku="PHONE", serial=serial, location=location, **told)
+
+
 def picked(line: dict[str, Any], units: int) -> facts.StockPicked:
     return facts.StockPicked(**line, quantity=units, pick_id="p")
 
@@ -287,7 +308,44 @@ UNLAWFUL: Sequence[Unlawful] = (
             PHONES,
             facts.StockReceived(**PHONE, quantity=1), traced(PHONE, lot("S1", 1)),
             facts.StockReceived(**PHONE_SHOP, quantity=1), traced(PHONE_SHOP, lot("S1", 1)),
+            placed("S1", "shop"),
         ],
         where="serial S1 of PHONE in ledger",
+    ),
+    Unlawful(
+        law="conservation",
+        what="a serial that is not where its own stream says",
+        events=[
+            PHONES,
+            facts.StockReceived(**PHONE, quantity=1), traced(PHONE, lot("S1", 1)),
+            placed("S1", "shop"),
+        ],
+        where="serial S1 of PHONE in ledger",
+    ),
+    Unlawful(
+        law="conservation",
+        what="a serial that left by its own stream only",
+        events=[
+            PHONES,
+            facts.StockReceived(**PHONE, quantity=1), traced(PHONE, lot("S1", 1)),
+            placed("S1", "hall"), left("S1", "hall"),
+        ],
+        where="serial S1 of PHONE in ledger",
+    ),
+    Unlawful(
+        law="conservation",
+        what="a recalled lot of which units are not held",
+        events=[
+            PILLS, facts.StockReceived(**PILL, quantity=5), traced(PILL, lot("L1", 5)),
+            recalled("L1"), held_of("L1", 4), traced(PILL, lot("L1", held=4)),
+        ],
+        where="recalled lot L1 of PILL at hall",
+    ),
+    Unlawful(
+        law="conservation",
+        what="units of a recalled lot that come in and are not held",
+        first=[PILLS, facts.LotRegistered(sku="PILL", lot="L1"), recalled("L1")],
+        events=[facts.StockReceived(**PILL, quantity=5), traced(PILL, lot("L1", 5))],
+        where="recalled lot L1 of PILL at hall",
     ),
 )  # fmt: skip

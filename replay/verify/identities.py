@@ -77,7 +77,7 @@ class IdentityCheck:
     def _in_one_place(self, name: Name) -> None:
         places = [place for place, units in self._places.get(name, {}).items() if units]
         told = self._told.get(name)
-        if len(places) > 1 or (told is not None and places != [told]):
+        if places != ([] if told is None else [told]):
             self._law.differ(
                 where=f"serial {name[1]} of {name[0]} in ledger {self._fold.ledger}",
                 expected=f"at {told}, as its own stream says" if told else "nowhere",

@@ -10,6 +10,7 @@ import msgspec
 from replay.verify.chain import ChainCheck
 from replay.verify.conservation import ConservationCheck
 from replay.verify.counts import CountCheck
+from replay.verify.details import TRACED
 from replay.verify.goods import GoodsCheck
 from replay.verify.ledger import KNOWN_TYPES, NOTHING_MOVED, LedgerFold, is_ours
 from replay.verify.once import Metadata, MetadataReader, OnceCheck
@@ -18,7 +19,7 @@ from replay.verify.positions import PositionCheck
 from replay.verify.report import LawResult
 from replay.verify.reservations import ReservationCheck
 from replay.verify.rows import EventRow
-from replay.verify.stock import COUNTED, FOUND, MOVES, RESTATED, TRACED, Data, Move
+from replay.verify.stock import COUNTED, FOUND, MOVES, RESTATED, Data, Move
 
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, msgspec.DecodeError)
 _data = msgspec.json.Decoder().decode

@@ -8,7 +8,7 @@ import pytest
 
 from domain import events as facts
 from domain.events import Event
-from tests.commands_as_rows import judged
+from tests.commands_as_rows import judged, rows
 from tests.happenings import item
 from tests.unlawful_goods import (
     HALL,
@@ -25,10 +25,14 @@ from tests.unlawful_goods import (
     came,
     due,
     held,
+    held_of,
+    left,
     lot,
     moved,
     ordered,
     picked,
+    placed,
+    recalled,
     sent,
     traced,
 )
@@ -83,26 +87,37 @@ LAWFUL: list[list[Sequence[Event]]] = [
     TRACKED,
     [
         [PHONES],
-        [facts.StockReceived(**PHONE, quantity=1), traced(PHONE, lot("S1", 1))],
+        [
+            facts.StockReceived(**PHONE, quantity=1),
+            traced(PHONE, lot("S1", 1)),
+            placed("S1", "hall"),
+        ],
         [
             facts.StockMovedOut(**PHONE, quantity=1, move_id="m", destination="shop"),
             traced(PHONE, lot("S1", -1)),
             facts.StockMovedIn(**PHONE_SHOP, quantity=1, move_id="m", origin="hall"),
             traced(PHONE_SHOP, lot("S1", 1)),
+            left("S1", "hall"),
+            placed("S1", "shop"),
         ],
+    ],
+    [
+        [PILLS],
+        [facts.StockReceived(**PILL, quantity=5), traced(PILL, lot("L1", 5))],
+        [recalled("L1"), held_of("L1", 5), traced(PILL, lot("L1", held=5))],
     ],
 ]
 
 
 @pytest.mark.parametrize("commands", LAWFUL, ids=lambda each: type(each[-1][0]).__name__)
 def test_what_decisions_make_is_lawful(commands: list[Sequence[Event]]) -> None:
-    for name, law in judged([*STOCKED, *commands]).items():
+    for name, law in judged(rows([*STOCKED, *commands])).items():
         assert law.difference is None, f"{name}: {law.difference.sentence()}"
 
 
 @pytest.mark.parametrize("unlawful", UNLAWFUL, ids=lambda each: each.what)
 def test_what_no_decision_makes_is_found(unlawful: Unlawful) -> None:
-    laws = judged([*STOCKED, unlawful.first, unlawful.events])
+    laws = judged(rows([*STOCKED, unlawful.first, unlawful.events]))
     difference = laws[unlawful.law].difference
     assert difference is not None, "the fault was not found"
     assert unlawful.where in difference.where, difference.sentence()
@@ -111,22 +126,24 @@ def test_what_no_decision_makes_is_found(unlawful: Unlawful) -> None:
 def test_what_was_there_before_an_item_was_tracked_is_of_no_lot() -> None:
     described = facts.ItemDescribed(sku="PILL", name="Pill", tracking="lot", attributes={})
     laws = judged(
-        [
-            [item("PILL")],
-            [facts.StockReceived(**PILL, quantity=4)],
-            [described],
-            [facts.StockReceived(**PILL, quantity=2), traced(PILL, lot("L1", 2))],
-        ]
+        rows(
+            [
+                [item("PILL")],
+                [facts.StockReceived(**PILL, quantity=4)],
+                [described],
+                [facts.StockReceived(**PILL, quantity=2), traced(PILL, lot("L1", 2))],
+            ]
+        )
     )
     assert laws["conservation"].difference is None
 
 
 def test_lots_that_do_not_add_up_to_their_stock_are_found() -> None:
     """Units that leave without a trace are missing from the lots at the next command as well."""
-    laws = judged([*TRACKED, [facts.StockReceived(**PILL, quantity=1)]])
+    laws = judged(rows([*TRACKED, [facts.StockReceived(**PILL, quantity=1)]]))
     assert laws["conservation"].difference is not None
 
 
 def test_a_ledger_that_tracks_nothing_is_asked_for_no_trace() -> None:
-    laws = judged([*STOCKED, [facts.StockReceived(**HALL, quantity=1)]])
+    laws = judged(rows([*STOCKED, [facts.StockReceived(**HALL, quantity=1)]]))
     assert laws["conservation"].difference is None

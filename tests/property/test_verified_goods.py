@@ -1,0 +1,64 @@
+"""Whatever decisions make of tracked goods, `verify` finds nothing wrong with it: its laws are
+written apart from the decisions, and each is as strict as they are.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from hypothesis import settings
+
+from domain.events import Event, ItemRegistered, LotRecalled
+from domain.refusals import Refusal
+from domain.streams import item_stream
+from domain.values import Fact, Facts
+from tests.builders import SKU
+from tests.commands_as_rows import judged, rows_of_facts
+from tests.property.test_tracked_laws import START, Tracked
+
+BESIDE = ("conservation", "no_oversell")
+
+
+class VerifiedLots(Tracked):
+    """Its orders have no streams of their own, and it moves what is promised: only the laws of
+    goods are asked.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        item = ItemRegistered(sku=SKU, name="Lamp", tracking=self.tracking, attributes={})
+        stream = item_stream(SKU)
+        registered = Fact(stream=stream, event=item, event_id=UUID(int=0), occurred_at=START)
+        self.told: list[Facts] = [(registered,)]
+
+    def record(self, decided: Facts | Refusal, *, may: type | tuple[type, ...] = ()) -> list[Event]:
+        if not isinstance(decided, Refusal):
+            self.told.append(decided)
+        return super().record(decided, may=may)
+
+    def teardown(self) -> None:
+        for name, law in judged(rows_of_facts(self.told), ignored=BESIDE).items():
+            assert law.difference is None, f"{name}: {law.difference.sentence()}"
+
+
+class VerifiedSerials(VerifiedLots):
+    tracking = "serial"
+
+
+TestVerifiedLots = VerifiedLots.TestCase
+TestVerifiedLots.settings = settings(
+    max_examples=max(10, settings().max_examples // 5), stateful_step_count=20
+)
+TestVerifiedSerials = VerifiedSerials.TestCase
+TestVerifiedSerials.settings = TestVerifiedLots.settings
+
+
+def test_a_recall_that_is_not_told_would_be_found() -> None:
+    """The machine's log with one fact less is no longer lawful."""
+    machine = VerifiedLots()
+    machine.opening({"L1": 3})
+    machine.recalls_or_ends_it("L1", end=False)
+    *before, recall = machine.told
+    assert isinstance(recall[0].event, LotRecalled)
+    laws = judged(rows_of_facts([*before, recall[:1]]), ignored=BESIDE)
+    assert laws["conservation"].difference is not None
