@@ -336,7 +336,8 @@ UNLAWFUL: Sequence[Unlawful] = (
         law="conservation",
         what="a recalled lot of which units are not held",
         events=[
-            PILLS, facts.StockReceived(**PILL, quantity=5), traced(PILL, lot("L1", 5)),
+            PILLS, facts.LotRegistered(sku="PILL", lot="L1"),
+            facts.StockReceived(**PILL, quantity=5), traced(PILL, lot("L1", 5)),
             recalled("L1"), held_of("L1", 4), traced(PILL, lot("L1", held=4)),
         ],
         where="recalled lot L1 of PILL at hall",

@@ -128,8 +128,8 @@ EDITS = {
     ),
     "the shape of one fact": Edit(
         "domain/facts/items.py",
-        "class ItemDiscontinued:\n    sku: str",
-        "class ItemDiscontinued:\n    sku: str | None",
+        'what is left may go."""\n\n    sku: str',
+        'what is left may go."""\n\n    sku: str | None',
         {
             **dict.fromkeys(OF_STOCK, frozenset({"item.discontinued.v1"})),
             "documents": frozenset(DOCUMENTED_ITEMS.types),

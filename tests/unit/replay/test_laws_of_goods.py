@@ -102,7 +102,7 @@ LAWFUL: list[list[Sequence[Event]]] = [
         ],
     ],
     [
-        [PILLS],
+        [PILLS, facts.LotRegistered(sku="PILL", lot="L1")],
         [facts.StockReceived(**PILL, quantity=5), traced(PILL, lot("L1", 5))],
         [recalled("L1"), held_of("L1", 5), traced(PILL, lot("L1", held=5))],
     ],
