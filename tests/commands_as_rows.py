@@ -21,6 +21,7 @@ from replay.verify.once import MetadataReader, OnceCheck
 from replay.verify.oversell import OversellCheck
 from replay.verify.positions import PositionCheck, shard_of
 from replay.verify.report import LAWS, LawResult
+from replay.verify.reservations import ReservationCheck
 from replay.verify.rows import EventRow, LedgerRow
 from tests.builders import minute
 from tests.happenings import stream_of
@@ -83,6 +84,7 @@ def judged(found: Sequence[EventRow], *, ignored: Collection[str] = ()) -> dict[
         oversell=OversellCheck(asked["no_oversell"], fold),
         conservation=ConservationCheck(asked["conservation"], fold),
         counts=CountCheck(asked["conservation"], history),
+        reservations=ReservationCheck(asked["conservation"], fold),
         goods=GoodsCheck(laws["no_oversell"], laws["conservation"], fold),
         chain=ChainCheck(nobody, ledger, [], None),
         readable=laws["folds"],
