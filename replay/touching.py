@@ -80,7 +80,7 @@ class Selection:
 class Touched:
     """`streams`: how many keys (stocks, items, orders …) have one of the events, some of them by
     name in `keys`; `rows`: read model -> rows, or fields of hashes, that these events fold into.
-    Exact unless `estimated`.
+    Exact unless `estimated`; of documents at most so many.
     """
 
     shards: Sequence[int]

@@ -50,7 +50,8 @@ class Ready:
 
     def stands(self, version: int, generation: int) -> None:
         """All stores answer by this version, and nothing is half done."""
-        assert answering(self.stores) == dict.fromkeys(NAMES, version) | {"orders": 1}
+        others = {"documents": 1, "orders": 1}
+        assert answering(self.stores) == dict.fromkeys(NAMES, version) | others
         assert one(self.stores, "SELECT generation FROM read_generation") == generation
 
 

@@ -41,7 +41,7 @@ from tests.parts import Database
 from tests.projection_side import TENANT, applier
 from tests.replay_side import World, world
 
-NAMES = ("availability", "movements", "orders", "stock_levels")
+NAMES = ("availability", "documents", "movements", "orders", "stock_levels")
 LEDGER = f"{TENANT}/main"
 EVENTS = 240
 MORE: list[facts.StockEvent] = [
@@ -211,7 +211,7 @@ def test_a_version_behind_holds_up_all_stores_until_it_has_caught_up(
     stores.log.append(LEDGER, *MORE)
     for name in NAMES:
         stores.feed(name, 1)
-    for name in ("availability", "movements", "orders"):
+    for name in NAMES[:-1]:
         stores.feed(name, 2)
     with monkeypatch.context() as patch:
         patch.setattr(cutover_of, "ROUNDS_MAX", 1)

@@ -155,7 +155,7 @@ def stores(
                 facts.StockReceived(**at, quantity=9),
                 facts.StockReturned(**at, quantity=3, to="damaged"),
             )
-        for name in (*NAMES, "orders"):
+        for name in (*NAMES, "documents", "orders"):
             found.feed(name, 1)
         yield found
 

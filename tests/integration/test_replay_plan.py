@@ -75,7 +75,7 @@ def events(stores: World) -> list[RecordedEvent]:
 def test_read_models_that_the_edition_folds_alike_are_left_out(stores: World) -> None:
     found = plan(stores, edition=RETURNS_TWICE, planted=True)
     assert {each.projection for each in found.targets} == set(OF_STOCK)
-    assert (found.left_out, found.strategy) == (["orders"], "full")
+    assert (found.left_out, found.strategy) == (["orders", "documents"], "full")
     assert all(each.changed_types == [RETURNED] for each in found.targets)
     assert set(found.forecast) == set(found.touched.rows) == set(OF_STOCK)
     returns = [event for event in events(stores) if event.type == RETURNED]
@@ -87,12 +87,12 @@ def test_read_models_that_the_edition_folds_alike_are_left_out(stores: World) ->
 
 def test_named_read_models_are_all_built_and_unknown_code_is_all_of_it(stores: World) -> None:
     found = plan(stores, projections=ALL, edition=RETURNS_TWICE, planted=True)
-    assert (len(found.targets), found.left_out) == (4, [])
+    assert (len(found.targets), found.left_out) == (len(STORES), [])
     with stores.log.pool.connection() as connection:
         connection.execute("UPDATE projections SET fingerprints = '{}'")
     found = plan(stores)
     assert {each.changed_types for each in found.targets} == {None}
-    assert (len(found.targets), found.strategy) == (4, "full")
+    assert (len(found.targets), found.strategy) == (len(STORES), "full")
     assert found.touched.events == len(events(stores))
 
 
@@ -166,6 +166,7 @@ def test_rows_are_those_that_each_read_model_has_of_the_keys(stores: World) -> N
         assert found.rows["stock_levels"] == rows("stock_levels_v1", "items_v1", "locations_v1")
         assert found.rows["orders"] == rows("orders_v1", "charges_v1")
         assert found.rows["availability"] == rows("stock_levels_v1", "items_v1")
+        assert rows("documents_v1") <= found.rows["documents"] < found.streams
     moved = sum(event.type in STOCK_TYPES for event in events(stores))
     assert found.rows["movements"] - moved == rows_of_dimensions(stores)
 

@@ -203,14 +203,14 @@ def test_every_step_to_the_promotion_and_back_over_http(
         assert first.content == second.content
         promoted = place.ended(replay_id)
         assert (promoted["state"], promoted["error"]) == ("promoted", None)
-        assert answering(stores) == dict.fromkeys(NAMES, 2) | {"orders": 1}
+        assert answering(stores) == dict.fromkeys(NAMES, 2) | {"documents": 1, "orders": 1}
         receipt = place.http.get(f"{PREFIX}/{replay_id}/receipt").json()
         assert ReceiptAnswer.model_validate(receipt).ok
         assert receipt["receipts"][-1]["sha256"] == promoted["receipt"]["sha256"]
         back = place.take(replay_id, "rollback")
         assert (back["state"], back["error"]) == ("rolled_back", None)
         assert back["cutover"]["seconds"] < 5
-        assert answering(stores) == dict.fromkeys((*NAMES, "orders"), 1)
+        assert answering(stores) == dict.fromkeys((*NAMES, "documents", "orders"), 1)
         gone = place.take(replay_id, "retire")
         assert (gone["state"], gone["next"]) == ("retired", [])
 
