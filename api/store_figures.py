@@ -42,7 +42,8 @@ WAITING = """
          WHERE (s.projection, s.version) = (p.projection, p.version)),
         (SELECT count(*) FROM dead_letters AS d
          WHERE (d.projection, d.version) = (p.projection, p.version))
-    FROM projections AS p WHERE p.state IN ('active', 'building')
+    FROM (SELECT projection, version FROM projections WHERE state IN ('active', 'building')
+          UNION ALL SELECT 'processes', 1) AS p
 """
 PROCESSES = """
     SELECT substr(c.projection, length('process.') + 1), c.shard, c.position, s.position,

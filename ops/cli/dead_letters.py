@@ -126,16 +126,17 @@ def retry(
 
 
 def _models(pool: "Pool") -> "list[ReadModel]":
-    """Every version that a stream can be parked in."""
-    from projections.catalogue import STORES, versions
+    """Every version that a stream can be parked in, and what stands for the process managers."""
+    from projections.catalogue import STORES, ReadModel, versions
 
     with pool.connection() as connection:
-        return [
+        found = [
             model
             for name in STORES
             for model in versions(connection, name).values()
             if model.state != "retired"
         ]
+    return [*found, ReadModel(name="processes", version=1, store="postgres", places={})]
 
 
 def _model(pool: "Pool", projection: str, version: int | None) -> "ReadModel":
