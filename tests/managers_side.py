@@ -24,6 +24,7 @@ from commands.processes.process import AnyManager
 from commands.processes.running import Processes
 from commands.processes.sender import Sender
 from commands.processes.waiting import Waiting
+from eventlog.postgres.append import PostgresAppender
 from eventlog.postgres.connections import Pool, open_log_pool
 from eventlog.postgres.identity import StoreIdentity, store_identity
 from eventlog.postgres.reader import PostgresReader
@@ -104,9 +105,10 @@ async def managing(
     *,
     clock: Callable[[], datetime] = now,
 ) -> AsyncIterator[Managing]:
-    """Process managers with a write side of their own on the log at `dsn`."""
+    """Process managers with a write side of their own on the log at `dsn`; `clock` is both's."""
     with open_log_pool(dsn, size=6, name="managing") as pool:
-        group_commit = make_group_commit(pool)
+        appender = PostgresAppender(pool, clock=clock)
+        group_commit = make_group_commit(pool, appender=appender)
         try:
             yield Managing(
                 pool=pool,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from commands.processes.process import Happened, Instance, Reaction, Sent, Task
 from commands.processes.running import NAME, Processes
 from commands.processes.waiting import DONE_KEPT, Waiting
 from domain.events import StockReceived
-from eventlog.codec import decode_metadata
+from eventlog.codec import decode, decode_metadata
 from eventlog.log import RecordedEvent
 from eventlog.parked import ParkedStreams
 from ops.processes.standing import standing_in
@@ -60,6 +60,35 @@ async def test_what_is_due_expires_by_an_event_at_its_time(postgres_database: Da
         assert (waiting["done_at"], waiting["attempts"]) == (None, 0)
         assert [state["id"] for state in managers.states("clock")] == ["r2"]
         assert await managers.settle() == 0
+
+
+async def test_a_lot_is_put_on_hold_once_its_last_good_day_is_over(
+    postgres_database: Database,
+) -> None:
+    dsn = postgres_database.log
+    today = now().date()
+    tomorrow = datetime.combine(today + timedelta(days=1), time(), tzinfo=UTC)
+    async with (
+        write_side(dsn) as side,
+        managing(dsn) as managers,
+        managing(dsn, clock=lambda: tomorrow) as the_day_after,
+    ):
+        await side.stock_up(1, sku="PLAIN")
+        milk = {"type": "register_item", "key": "milk", "sku": "MILK", "name": "Milk"}
+        await side.send(**milk, tracking="lot")
+        lots = [
+            {"lot": "OLD", "quantity": 4, "expires_on": today.isoformat()},
+            {"lot": "NEW", "quantity": 3, "expires_on": "2100-01-01"},
+        ]
+        receive = {"type": "receive_stock", "key": "r", **shelf("MILK"), "quantity": 7}
+        answer = await side.send(**receive, lots=lots)
+        assert answer.outcome == "accepted", answer.body
+        assert await managers.settle() == 0
+        assert await the_day_after.settle() == 1
+        (held,) = (each for each in side.events() if each.type == "stock.held.v1")
+        fact: Any = decode(held.type, held.data)
+        assert (fact.kind, fact.lot, fact.quantity) == ("expired", "OLD", 4)
+        assert held.occurred_at == tomorrow
 
 
 async def test_what_ended_or_was_moved_before_is_not_sent(postgres_database: Database) -> None:
