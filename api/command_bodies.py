@@ -183,13 +183,13 @@ def _document(reader: Callable[[bytes], Document], body: bytes) -> Document:
         raise Problem("malformed_json", wrong.detail) from None
 
 
-def _members(command: Command) -> int:
-    """How many members the command's JSON had, if each name stood there once."""
-    count = len(command.model_fields_set)
-    for line in getattr(command, "lines", None) or ():
-        count += len(line.model_fields_set)
-        for lot in getattr(line, "lots", None) or ():
-            count += len(lot.model_fields_set)
-    for lot in getattr(command, "lots", None) or ():
-        count += len(lot.model_fields_set)
-    return count + len(getattr(command, "attributes", ()))
+def _members(model: BaseModel) -> int:
+    """How many members the model's JSON had, if each name stood there once."""
+    count = len(model.model_fields_set)
+    for name in model.model_fields_set:
+        value = getattr(model, name)
+        if type(value) is dict:
+            count += len(value)
+        elif type(value) is tuple:
+            count += sum(_members(each) for each in value if isinstance(each, BaseModel))
+    return count

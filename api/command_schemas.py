@@ -15,6 +15,7 @@ REF = "#/components/schemas/{model}"
 AT = "2026-03-01T09:30:00Z"
 SHELF = {"sku": "CHAIR-RED", "location": "london"}
 LOT = {"sku": "MILK", "lot": "L-2026-09"}
+KIT = {"sku": "DINING-SET", "location": "london"}
 LINE = {"line": 1, **SHELF, "quantity": 2, "unit_price_micros": 49_500_000}
 EXAMPLES: Mapping[str, Mapping[str, object]] = {
     "register_item": {"sku": "CHAIR-RED", "name": "Red chair", "category": "chairs"},
@@ -22,7 +23,7 @@ EXAMPLES: Mapping[str, Mapping[str, object]] = {
     "discontinue_item": {"sku": "CHAIR-RED", "reason": "replaced by CHAIR-BLUE"},
     "register_location": {"location": "london", "name": "London warehouse"},
     "receive_stock": {**SHELF, "quantity": 40, "document": "PO-7"},
-    "adjust_stock": {**SHELF, "delta": -2, "reason": "broken"},
+    "adjust_stock": {**SHELF, "delta": -2, "reason": "fell", "reason_code": "broken"},
     "count_stock": {**SHELF, "count_id": "C-2026-03", "counted": 38, "occurred_at": AT},
     "reserve_stock": {**SHELF, "reservation_id": "CART-9", "quantity": 2, "expires_at": AT},
     "release_reservation": {**SHELF, "reservation_id": "CART-9"},
@@ -63,6 +64,25 @@ EXAMPLES: Mapping[str, Mapping[str, object]] = {
         "approval_units": 50,
         "reason_codes": ["broken", "stolen", "expired"],
     },
+    "define_unit": {"sku": "CHAIR-RED", "unit": "pallet", "numerator": 24},
+    "compose_kit": {
+        "sku": "DINING-SET",
+        "components": [{"sku": "TABLE-OAK", "quantity": 1}, {"sku": "CHAIR-RED", "quantity": 4}],
+    },
+    "assemble": {**KIT, "assembly_id": "A-12", "quantity": 3},
+    "disassemble": {**KIT, "assembly_id": "A-13", "quantity": 1},
+    "plan_count": {"count_id": "C-7", "location": "london", "skus": ["CHAIR-RED", "TABLE-OAK"]},
+    "enter_count": {
+        "count_id": "C-7",
+        "lines": [
+            {"line": 1, "sku": "CHAIR-RED", "counted": 38},
+            {"line": 2, "sku": "TABLE-OAK", "counted": 11},
+        ],
+    },
+    "ask_recount": {"count_id": "C-7", "skus": ["TABLE-OAK"], "reason": "so few?"},
+    "submit_count": {"count_id": "C-7"},
+    "cancel_count": {"count_id": "C-7", "reason": "flood"},
+    "write_off_stock": {**SHELF, "quantity": 2, "reason_code": "broken", "approved_by": "ann"},
 }
 
 

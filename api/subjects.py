@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from typing import Literal
 
 from anyio.to_thread import run_sync
 
 from commands.submission import subject_id
 from eventlog.postgres.connections import Pool, borrowed
 
-CUSTOMER = "customer"
+Kind = Literal["customer", "approver"]
 # A subject that was erased meanwhile is written down again after at most this long.
 WRITTEN_SECONDS_MAX = 60.0
 WRITTEN_SUBJECTS_MAX = 100_000
@@ -36,7 +37,11 @@ class Subjects:
         self._written: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     async def customers(self, tenant: str, names: Iterable[str]) -> Mapping[str, str]:
-        """The subject id of each customer, by the tenant's own name for it.
+        """As `people`."""
+        return await self.people(tenant, "customer", names)
+
+    async def people(self, tenant: str, kind: Kind, names: Iterable[str]) -> Mapping[str, str]:
+        """The subject id of each of them, by the tenant's own name for it.
 
         Raises LogUnavailableError: then no command that names them may be sent.
         """
@@ -46,7 +51,7 @@ class Subjects:
         secret = self._secrets.get(tenant)
         if secret is None:
             secret = self._secrets[tenant] = await run_sync(self._secret, tenant)
-        subjects = {name: subject_id(secret, CUSTOMER, name) for name in wanted}
+        subjects = {name: subject_id(secret, kind, name) for name in wanted}
         now = self._monotonic()
         fresh = {
             name: subject
@@ -54,7 +59,7 @@ class Subjects:
             if self._written.get((tenant, subject), 0.0) <= now
         }
         if fresh:
-            await run_sync(self._write_down, tenant, fresh)
+            await run_sync(self._write_down, tenant, kind, fresh)
             self._remember(tenant, fresh.values(), now + WRITTEN_SECONDS_MAX)
         return subjects
 
@@ -63,12 +68,12 @@ class Subjects:
             ((secret,),) = connection.execute(SECRET, (tenant,)).fetchall()
         return bytes(secret)
 
-    def _write_down(self, tenant: str, fresh: Mapping[str, str]) -> None:
+    def _write_down(self, tenant: str, kind: Kind, fresh: Mapping[str, str]) -> None:
         # In one order everywhere, so that two requests cannot wait for each other.
         rows = sorted((subject, name) for name, subject in fresh.items())
         columns = [subject for subject, _ in rows], [name for _, name in rows]
         with borrowed(self._pool) as connection:
-            connection.execute(WRITE_DOWN, (tenant, CUSTOMER, *columns))
+            connection.execute(WRITE_DOWN, (tenant, kind, *columns))
 
     def _remember(self, tenant: str, subjects: Iterable[str], until: float) -> None:
         for subject in subjects:

@@ -1,6 +1,7 @@
 """POST /v1/commands: the only addresses that change anything."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated
 
 from anyio.to_thread import run_sync
@@ -15,6 +16,7 @@ from api.requests import Authenticate, read_body, traced, unquoted_key, wanted_v
 from api.write_side import WriteSide
 from commands.messages import COMMAND_TYPES
 
+BODY_AT_ONCE_MAX = 65_536  # A larger body is read off the event loop.
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -97,12 +99,10 @@ def _single(
         if_match: IfMatch = None,
     ) -> Response:
         correlation_id, traceparent = traced(request)
-        command = read_command(
-            await read_body(request),
-            type_name,
-            key=unquoted_key(idempotency_key),
-            version=wanted_version(if_match),
-        )
+        key, version = unquoted_key(idempotency_key), wanted_version(if_match)
+        body = await read_body(request)
+        reading = partial(read_command, body, type_name, key=key, version=version)
+        command = await run_sync(reading) if len(body) > BODY_AT_ONCE_MAX else reading()
         submissions = await write_side.submissions(
             principal, [command], correlation_id=correlation_id, traceparent=traceparent
         )

@@ -14,9 +14,10 @@ from api.positions import Positions
 from api.problems import Problem
 from api.subjects import Subjects
 from commands.group_commit import ClosedError, GroupCommit, OverloadedError
+from commands.in_parts import submit_whole
 from commands.messages import Command
 from commands.order_messages import PlaceOrder
-from commands.submission import Answer, Mode, Submission
+from commands.submission import ACTOR, Answer, Approved, Mode, Submission
 
 # Of the commands that may wait in one process, one tenant's share: it cannot keep others out.
 WAITING_COMMANDS_MAX = 40_000
@@ -42,12 +43,14 @@ class WriteSide:
         traceparent: str | None,
     ) -> list[Submission]:
         """The commands as this caller's, customers replaced by their subject ids."""
-        opaque = await self.subjects.customers(principal.tenant, _customers(commands))
+        tenant = principal.tenant
+        opaque = await self.subjects.customers(tenant, _customers(commands))
+        approvers = await self.subjects.people(tenant, "approver", _approvers(commands))
         return [
             Submission(
                 tenant=principal.tenant,
                 actor=principal.actor,
-                command=_opaque(each, opaque) if opaque else each,
+                command=_opaque(each, opaque, approvers) if opaque or approvers else each,
                 correlation_id=correlation_id,
                 traceparent=traceparent,
             )
@@ -60,7 +63,10 @@ class WriteSide:
             return []
         with self._admitted(submissions[0].tenant, len(submissions)):
             try:
-                answers = await self.group_commit.submit(submissions, mode)
+                if mode == "independent" and len(submissions) == 1:
+                    answers = [await submit_whole(self.group_commit, submissions[0])]
+                else:
+                    answers = await self.group_commit.submit(submissions, mode)
             except OverloadedError:
                 raise Problem(
                     "overloaded", "Nothing was taken; send the same again in a moment."
@@ -95,7 +101,21 @@ def _customers(commands: Sequence[Command]) -> Iterator[str]:
     )
 
 
-def _opaque(command: Command, subjects: Mapping[str, str]) -> Command:
+def _approvers(commands: Sequence[Command]) -> Iterator[str]:
+    """Those named by the tenant's own name; whoever is an actor here is opaque already."""
+    return (
+        each.approved_by
+        for each in commands
+        if isinstance(each, Approved)
+        and each.approved_by is not None
+        and not ACTOR.fullmatch(each.approved_by)
+    )
+
+
+def _opaque(command: Command, subjects: Mapping[str, str], approvers: Mapping[str, str]) -> Command:
+    if isinstance(command, Approved):
+        approver = approvers.get(command.approved_by or "", command.approved_by)
+        return command.model_copy(update={"approved_by": approver})
     if isinstance(command, PlaceOrder) and command.customer is not None:
         return command.model_copy(update={"customer": subjects[command.customer]})
     return command

@@ -9,6 +9,7 @@ from bench import (
     append_path,
     cold_stream,
     full_import,
+    large_requests,
     log_path,
     replay,
     replay_memory,
@@ -23,6 +24,7 @@ MEASUREMENTS = {
     "replay": replay.measure,
     "replay_memory": replay_memory.measure,
     "selective": selective.measure,
+    "large_requests": large_requests.measure,
     "full_import": full_import.measure,
 }
 LOG_WIDTH = 140

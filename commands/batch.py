@@ -14,7 +14,7 @@ from uuid import UUID
 
 from commands.answers import accepted, declined
 from commands.folds import Folded, StreamKey
-from commands.handlers import Handler
+from commands.handler import Handler
 from commands.idempotency import KnownKeys, LedgerKey
 from commands.memory import ShardMemory
 from commands.quota import counted
@@ -23,6 +23,7 @@ from commands.submission import Answer, Submission
 from commands.view import CommandView, Overlay, StreamNotLoadedError
 from domain.construction import made_often
 from domain.refusals import Refusal, VersionMismatch
+from domain.refusals_counts import CountInParts
 from domain.stock_history import HistoryNeededError, StockHistory
 from domain.streams import kind_of, sku_and_location
 from domain.values import Occasion
@@ -174,6 +175,9 @@ class Attempt:
         except HistoryNeededError as error:
             self.histories_missing.update(_histories_of(pending, overlay, error))
             return _not_applied(pending)
+        if isinstance(refusal, CountInParts):
+            # The key stays free for the whole, once its parts are done.
+            return declined("refused", name, refusal)
         if refusal is not None:
             answer = declined("refused", name, refusal)
         else:
@@ -199,6 +203,7 @@ class Attempt:
             occurred_at=command.occurred_at or self.recorded_at,
             now=self.recorded_at,
             new_id=self.new_id,
+            actor=pending.submission.actor,
         )
         decided = handler.decide(command, view, occasion)
         if isinstance(decided, Refusal):
@@ -260,7 +265,7 @@ def _histories_of(
         if kind_of(stream) == "stock"
         and view.stock(*sku_and_location(stream)).needs_history(error.occurred_at)
     )
-    return frozenset((pending.ledger, stream) for stream in (error.stream, *others))
+    return frozenset((pending.ledger, stream) for stream in (error.stream, *error.others, *others))
 
 
 def _not_applied(pending: Pending) -> Answer:

@@ -2,42 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import ValidationError
 
-from commands.fields import URL_PATTERN
 from commands.messages import COMMAND_TYPES
-from domain.values import CURRENCY_PATTERN, ID_PATTERN, KEY_PATTERN, SLUG_PATTERN
-
-PATTERN_REMEDIES: Mapping[str, str] = {
-    ID_PATTERN: "use 1 to 64 letters, digits or . _ : / - without spaces",
-    KEY_PATTERN: "use 1 to 200 printable ASCII characters",
-    SLUG_PATTERN: "use up to 31 lower-case letters, digits or hyphens",
-    CURRENCY_PATTERN: "use a currency's three capital letters, GBP",
-    URL_PATTERN: "use an address that starts with http:// or https://",
-}
-REMEDIES: Mapping[str, str] = {
-    "missing": "this field is required",
-    "extra_forbidden": "there is no such field here: leave it out",
-    "int_type": "write a whole number: no fraction, no quotes",
-    "string_type": "write text, in quotes",
-    "bool_type": "write true or false",
-    "greater_than_equal": "write a number of at least {ge}",
-    "less_than_equal": "write a number of at most {le}",
-    "string_too_short": "write at least {min_length} character(s)",
-    "string_too_long": "write at most {max_length} characters",
-    "too_short": "give at least {min_length}",
-    "too_long": "give at most {max_length}; here are more",
-    "literal_error": "write one of {expected}",
-    "timezone_aware": "add the offset from UTC, as in 2026-03-01T09:30:00Z",
-    "union_tag_not_found": "say which command this is: `type` is missing",
-    "union_tag_invalid": "there is no command type {tag}; the types are {expected_tags}",
-    "json_invalid": "this is not JSON: {error}",
-    "model_attributes_type": "write an object with named fields",
-}
+from commands.remedies import remedy_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +21,7 @@ class Complaint:
 def complaints(error: ValidationError) -> list[Complaint]:
     """Every wrong field of one command, in the order of its fields."""
     return [
-        Complaint(pointer=_pointer(each["loc"]), detail=_detail(each["type"], each))
+        Complaint(pointer=_pointer(each["loc"]), detail=remedy_of(each["type"], each))
         for each in error.errors(include_url=False, include_input=False)
     ]
 
@@ -60,11 +30,3 @@ def _pointer(loc: tuple[int | str, ...]) -> str:
     # The union's tag is a step of pydantic's path, not of the document.
     path = loc[1:] if loc and loc[0] in COMMAND_TYPES else loc
     return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)
-
-
-def _detail(kind: str, error: Mapping[str, Any]) -> str:
-    context = error.get("ctx", {})
-    if kind == "string_pattern_mismatch":
-        return PATTERN_REMEDIES.get(context["pattern"], str(error["msg"]))
-    remedy = REMEDIES.get(kind)
-    return remedy.format_map(context) if remedy else str(error["msg"])

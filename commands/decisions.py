@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from commands import messages as say
 from commands import order_messages as order_say
+from commands import write_off_messages as write_off_say
+from commands.kit_decisions import own_quantity
 from commands.view import CommandView
-from domain import charge, fulfilment, item, location, promises, stock_facts
+from domain import charge, fulfilment, item, location, promises, stock_facts, write_offs
 from domain.events import (
     ChargeRecorded,
     ItemRegistered,
@@ -18,7 +20,9 @@ from domain.events import (
     OrderLine,
     OrderPlaced,
     ShippedLine,
+    StockWrittenOff,
 )
+from domain.grounds import Grounds, rules_of
 from domain.refusals import Refusal
 from domain.values import Facts, Occasion
 
@@ -93,9 +97,12 @@ def receive_stock(
     command: say.ReceiveStock, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
     shelf = view.shelf(command.sku, command.location)
+    quantity = own_quantity(view, command.sku, command.quantity, command.unit)
+    if isinstance(quantity, Refusal):
+        return quantity
     return stock_facts.receive(
         shelf,
-        command.quantity,
+        quantity,
         occasion,
         document=command.document,
         units=command.named_units(),
@@ -106,13 +113,48 @@ def adjust_stock(
     command: say.AdjustStock, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
     shelf = view.shelf(command.sku, command.location)
+    delta = own_quantity(view, command.sku, command.delta, command.unit)
+    if isinstance(delta, Refusal):
+        return delta
+    grounds = Grounds(
+        reason_code=command.reason_code or "",
+        document=command.document,
+        approved_by=command.approved_by,
+    )
     return stock_facts.adjust(
         shelf,
-        command.delta,
+        delta,
         command.reason,
         occasion,
         condition=command.condition,
         units=command.named_units(),
+        grounds=grounds,
+        rules=rules_of(view.policy()),
+    )
+
+
+def write_off_stock(
+    command: write_off_say.WriteOffStock, view: CommandView, occasion: Occasion
+) -> Facts | Refusal:
+    quantity = own_quantity(view, command.sku, command.quantity, command.unit)
+    if isinstance(quantity, Refusal):
+        return quantity
+    proposed = StockWrittenOff(
+        sku=command.sku,
+        location=command.location,
+        quantity=quantity,
+        reason_code=command.reason_code,
+        hold_id=command.hold_id,
+        reason=command.reason,
+        document=command.document,
+        approved_by=command.approved_by,
+    )
+    return write_offs.write_off(
+        view.shelf(command.sku, command.location),
+        proposed,
+        occasion,
+        units=command.named_units(),
+        rules=rules_of(view.policy()),
     )
 
 
@@ -139,9 +181,12 @@ def return_stock(
 
 
 def ship_stock(command: say.ShipStock, view: CommandView, occasion: Occasion) -> Facts | Refusal:
+    quantity = own_quantity(view, command.sku, command.quantity, command.unit)
+    if isinstance(quantity, Refusal):
+        return quantity
     return promises.ship(
         view.shelf(command.sku, command.location),
-        command.quantity,
+        quantity,
         occasion,
         reservation_id=command.reservation_id,
         unit_price_micros=command.unit_price_micros,

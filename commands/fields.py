@@ -23,8 +23,10 @@ from domain.values import (
     NAME_LENGTH_MAX,
     PRICE_MICROS_MAX,
     QUANTITY_MAX,
+    REASON_CODE_PATTERN,
     REASON_LENGTH_MAX,
     SLUG_PATTERN,
+    UNIT_LENGTH_MAX,
     URL_LENGTH_MAX,
     is_gtin,
 )
@@ -76,6 +78,9 @@ MediaUrl = Annotated[str, StringConstraints(pattern=URL_PATTERN, max_length=URL_
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=NAME_LENGTH_MAX, strip_whitespace=True)
 ]
+Unit = Annotated[
+    str, StringConstraints(min_length=1, max_length=UNIT_LENGTH_MAX, strip_whitespace=True)
+]
 Text = Annotated[str, StringConstraints(max_length=DESCRIPTION_LENGTH_MAX)]
 Note = Annotated[str, StringConstraints(max_length=REASON_LENGTH_MAX)]
 Reason = Annotated[
@@ -100,4 +105,17 @@ Price = Annotated[int, Field(strict=True, ge=0, le=PRICE_MICROS_MAX)]
 Money = Annotated[int, Field(strict=True, ge=-PRICE_MICROS_MAX, le=PRICE_MICROS_MAX)]
 Latitude = Annotated[int, Field(strict=True, ge=-90 * MICRODEGREES, le=90 * MICRODEGREES)]
 Longitude = Annotated[int, Field(strict=True, ge=-180 * MICRODEGREES, le=180 * MICRODEGREES)]
+InUnit = Annotated[
+    Unit | None,
+    Field(description="What the quantity is counted in; left out: the item's own unit."),
+]
+ReasonCode = Annotated[str, StringConstraints(pattern=REASON_CODE_PATTERN)]
+Approver = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=200,
+        description="Your own name for whoever agreed; the log only holds an opaque subject id.",
+    ),
+]
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant), AfterValidator(_utc)]

@@ -7,7 +7,6 @@ again with it. The table is at the foot.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
@@ -17,10 +16,14 @@ from commands import messages as say
 from commands import order_messages as order_say
 from commands import reservation_decisions as reserving
 from commands import reservation_messages as reserve_say
+from commands import write_off_messages as write_off_say
 from commands.answers import Result
+from commands.count_handlers import COUNT_HANDLERS
+from commands.handler import Decide, Handler, Streams
+from commands.kit_decisions import own_quantity
+from commands.kit_handlers import KIT_HANDLERS
 from commands.message import Message
 from commands.view import CommandView
-from domain.refusals import Refusal
 from domain.streams import (
     POLICY_STREAM,
     cart_stream,
@@ -33,22 +36,6 @@ from domain.streams import (
     sku_and_location,
     stock_stream,
 )
-from domain.values import Facts, Occasion
-
-Decide = Callable[[Any, CommandView, Occasion], Facts | Refusal]
-Streams = Callable[[Any, CommandView], Iterable[str]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handler:
-    """`main` names the stream that expected_version is about and whose version the answer gives;
-    `result` is what an accepted answer tells, read from the view after the facts.
-    """
-
-    main: Callable[[Any], str]
-    streams: Streams
-    decide: Decide
-    result: Callable[[Any, CommandView], Result]
 
 
 def _shelf_streams(sku: str, place: str) -> Iterable[str]:
@@ -78,8 +65,11 @@ def _stock_command(
             "available": stock.available,
             "shortfall": stock.uncovered_stated,
         }
+        if not hasattr(command, "quantity"):
+            return told
         # A retry's answer then tells how much it was, also to those who have lost the command.
-        return told | {"quantity": command.quantity} if hasattr(command, "quantity") else told
+        unit = getattr(command, "unit", None)
+        return told | {"quantity": own_quantity(view, command.sku, command.quantity, unit)}
 
     return Handler(
         main=lambda command: stock_stream(command.sku, command.location),
@@ -87,6 +77,10 @@ def _stock_command(
         decide=decide,
         result=result,
     )
+
+
+def _policy(_: Message) -> Iterable[str]:
+    return (POLICY_STREAM,)
 
 
 def _item_command(
@@ -194,12 +188,13 @@ HANDLERS: Mapping[type[Message], Handler] = {
         result=lambda *_: {},
     ),
     say.ReceiveStock: _stock_command(decisions.receive_stock),
-    say.AdjustStock: _stock_command(decisions.adjust_stock),
+    say.AdjustStock: _stock_command(decisions.adjust_stock, also=_policy),
     say.CountStock: _stock_command(decisions.count_stock),
     say.ReserveStock: _stock_command(decisions.reserve_stock, also=lambda _: (POLICY_STREAM,)),
     say.ReleaseReservation: _stock_command(decisions.release_reservation),
     say.ExpireReservation: _stock_command(decisions.expire_reservation),
     say.ShipStock: _stock_command(decisions.ship_stock),
+    write_off_say.WriteOffStock: _stock_command(decisions.write_off_stock, also=_policy),
     say.ReturnStock: _stock_command(decisions.return_stock, order_of=attrgetter("order_id")),
     lot_say.SetHandling: _item_command(lot_decisions.set_handling),
     lot_say.RegisterLot: Handler(
@@ -236,4 +231,6 @@ HANDLERS: Mapping[type[Message], Handler] = {
     ),
     reserve_say.SetPolicy: _policy_command(reserving.set_policy),
     reserve_say.OpenQuota: _policy_command(reserving.open_quota),
+    **KIT_HANDLERS,
+    **COUNT_HANDLERS,
 }

@@ -11,14 +11,16 @@ from commands.batch import Pending
 from commands.folds import Folded, StreamKey, beginning, folded_all, from_snapshot
 from commands.memory import ShardMemory
 from commands.view import CommandView, StreamNotLoadedError
+from domain.kits import KIT_LEVELS_MAX
 from eventlog.log import LogReader, SnapshotStore
 
 log = structlog.get_logger(__name__)
 
 # Each stream's tail may be as long as what a snapshot waits for: this bounds the events of a read.
 STREAMS_PER_READ_MAX = 200
-# An order's stocks are known once the order is read: two rounds, and one to see that all is there.
-PLAN_ROUNDS_MAX = 3
+# An order's stocks are known once the order is read, a kit's parts level by level; one round more
+# to see that all is there.
+PLAN_ROUNDS_MAX = KIT_LEVELS_MAX + 2
 # Another writer appended more than this meanwhile: starting afresh is cheaper than folding it all.
 BEHIND_MAX = 5_000
 

@@ -12,6 +12,7 @@ import structlog
 from commands.folds import Folded, StreamKey, folded_all
 from commands.view import Layers
 from domain.aggregates import State
+from domain.cycle_count import CycleCount
 from domain.events import StockEvent
 from domain.order import Order
 from domain.stock import Stock
@@ -120,6 +121,8 @@ def weight(state: State | None) -> int:
         return 1 + (len(state.promises) + len(state.closed_reservations) + len(state.lots)) // 2
     if type(state) is Order:
         return 1 + len(state.lines) // 2
+    if type(state) is CycleCount:
+        return 1 + len(state.lines) // 4 + len(state.skus) // 16
     return 1
 
 

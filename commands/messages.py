@@ -11,13 +11,16 @@ from typing import Annotated, ClassVar, Literal, Self, cast, get_args
 from pydantic import Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
+from commands.count_messages import AskRecount, CancelCount, EnterCount, PlanCount, SubmitCount
 from commands.fields import (
+    Approver,
     Attributes,
     Change,
     Currency,
     Gtin,
     Id,
     Instant,
+    InUnit,
     Latitude,
     Level,
     Longitude,
@@ -26,8 +29,11 @@ from commands.fields import (
     Note,
     Quantity,
     Reason,
+    ReasonCode,
     Text,
+    Unit,
 )
+from commands.kit_messages import Assemble, ComposeKit, DefineUnit, Disassemble
 from commands.lot_fields import LotFields
 from commands.lot_messages import (
     EndRecall,
@@ -55,12 +61,12 @@ from commands.reservation_messages import (
     ReserveCart,
     SetPolicy,
 )
+from commands.write_off_messages import WriteOffStock
 from domain.events import Disposition, LocationType, Tracking
 from domain.item import ItemChanges
 from domain.values import MEDIA_URLS_MAX
 
 MediaUrls = Annotated[tuple[MediaUrl, ...], Field(max_length=MEDIA_URLS_MAX)]
-Unit = Annotated[Name, Field(max_length=32)]
 BackorderLimit = Annotated[
     Level, Field(description="Units that may be promised beyond on hand, per location.")
 ]
@@ -160,6 +166,7 @@ class ReceiveStock(LotFields, _Stock):
 
     type: Literal["receive_stock"]
     quantity: Quantity
+    unit: InUnit = None
     document: Annotated[Note, Field(description="Delivery note, purchase order or the like.")] = ""
 
 
@@ -173,11 +180,15 @@ class AdjustStock(LotFields, _Stock):
 
     type: Literal["adjust_stock"]
     delta: Change
+    unit: InUnit = None
     reason: Reason
     condition: Annotated[
         Disposition,
         Field(description="`damaged`: units that are held; no more of them go than there are."),
     ] = "stock"
+    reason_code: ReasonCode | None = None
+    document: Note = ""
+    approved_by: Approver | None = None
 
 
 class CountStock(LotFields, _Stock):
@@ -226,6 +237,7 @@ class ShipStock(LotFields, _Stock):
 
     type: Literal["ship_stock"]
     quantity: Quantity
+    unit: InUnit = None
     reservation_id: Id | None = None
     unit_price_micros: UnitPrice | None = None
     currency: Currency | None = None
@@ -279,7 +291,17 @@ Command = Annotated[
     | ReleaseCart
     | ExpireCart
     | ExtendReservation
-    | SetPolicy,
+    | SetPolicy
+    | DefineUnit
+    | ComposeKit
+    | Assemble
+    | Disassemble
+    | PlanCount
+    | EnterCount
+    | AskRecount
+    | SubmitCount
+    | CancelCount
+    | WriteOffStock,
     Field(discriminator="type"),
 ]
 COMMAND: TypeAdapter[Command] = TypeAdapter(Command)

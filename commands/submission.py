@@ -9,7 +9,9 @@ from hashlib import sha256
 from typing import Literal
 
 from commands.message import Message
+from commands.messages import AdjustStock
 from commands.order_messages import PlaceOrder
+from commands.write_off_messages import WriteOffStock
 from domain.construction import made_often
 
 Mode = Literal["independent", "atomic"]
@@ -17,6 +19,7 @@ Outcome = Literal["accepted", "refused", "key_conflict", "not_applied", "failed"
 
 SUBJECT = re.compile(r"sub_[0-9a-f]{32}")
 ACTOR = re.compile(r"sub_[0-9a-f]{32}|key_[A-Za-z0-9]{1,64}|system_[a-z0-9_]{1,64}")
+Approved = AdjustStock | WriteOffStock
 CORRELATION = re.compile(r"[ -~]{1,200}")
 
 
@@ -46,6 +49,10 @@ class Submission:
             customer = self.command.customer
             if customer is not None and not SUBJECT.fullmatch(customer):
                 raise ValueError("customer is not a subject id: see subject_id")
+        if isinstance(self.command, Approved):
+            approver = self.command.approved_by
+            if approver is not None and not ACTOR.fullmatch(approver):
+                raise ValueError("approved_by is not opaque: see subject_id")
 
     @property
     def ledger(self) -> str:

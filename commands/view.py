@@ -11,8 +11,10 @@ from typing import Protocol, TypeVar, cast
 
 from commands.folds import Folded, StreamKey, folded
 from domain.aggregates import State
+from domain.assembly import Assembly
 from domain.cart import Cart
 from domain.charge import Charge
+from domain.cycle_count import CycleCount
 from domain.events import StockEvent
 from domain.item import Item
 from domain.location import Location
@@ -25,8 +27,10 @@ from domain.stock import Stock
 from domain.stock_history import StockHistory
 from domain.streams import (
     POLICY_STREAM,
+    assembly_stream,
     cart_stream,
     charge_stream,
+    count_stream,
     item_stream,
     location_stream,
     lot_stream,
@@ -127,6 +131,12 @@ class CommandView(Overlay):
 
     def policy(self) -> Policy | None:
         return cast("Policy | None", self._state(POLICY_STREAM))
+
+    def assembly(self, assembly_id: str) -> Assembly | None:
+        return cast("Assembly | None", self._state(assembly_stream(assembly_id)))
+
+    def count(self, count_id: str) -> CycleCount | None:
+        return cast("CycleCount | None", self._state(count_stream(count_id)))
 
     def shelf(self, sku: str, location: str) -> Shelf:
         stream = stock_stream(sku, location)

@@ -5,16 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from domain import cart, charge, item, location, lot, moving_stock, order, policy, serial
+from domain import (
+    assembly,
+    cart,
+    charge,
+    cycle_count,
+    item,
+    location,
+    lot,
+    moving_stock,
+    order,
+    policy,
+    serial,
+)
+from domain.assembly import Assembly
 from domain.cart import Cart
 from domain.charge import Charge
+from domain.cycle_count import CycleCount
 from domain.events import (
+    AssemblyEvent,
     CartConverted,
     CartExpired,
     CartExtended,
     CartReleased,
     CartReserved,
     ChargeRecorded,
+    CountEvent,
     Event,
     HandlingSet,
     ItemDescribed,
@@ -49,7 +65,9 @@ from domain.serial import Serial
 from domain.stock import Stock
 from domain.streams import StreamKind, kind_of, sku_and_location
 
-State = Item | Location | Stock | Order | Charge | Lot | Serial | Cart | Policy
+State = (
+    Item | Location | Stock | Order | Charge | Lot | Serial | Cart | Policy | Assembly | CycleCount
+)
 
 STATE_TYPES: Mapping[StreamKind, type[State]] = {
     "item": Item,
@@ -61,6 +79,8 @@ STATE_TYPES: Mapping[StreamKind, type[State]] = {
     "serial": Serial,
     "reservation": Cart,
     "policy": Policy,
+    "assembly": Assembly,
+    "count": CycleCount,
 }
 
 
@@ -103,6 +123,11 @@ def evolve(state: State | None, event: Event, occurred_at: datetime) -> State | 
             return policy.evolve(known_policy, event, occurred_at)
         case ReplayPromoted() | ReplayRolledBack():
             return state
+        case _ if isinstance(event, AssemblyEvent):
+            return assembly.evolve(None, event, occurred_at)
+        case _ if isinstance(event, CountEvent):
+            known_count = state if isinstance(state, CycleCount) else None
+            return cycle_count.evolve(known_count, event, occurred_at)
         case _:
             return (
                 moving_stock.evolve(state, event, occurred_at)

@@ -11,6 +11,7 @@ for a person's name or address.
 from __future__ import annotations
 
 from domain.facts.arrivals import ArrivalClosed, ArrivalExpected, ArrivalOutcome, ArrivalSource
+from domain.facts.assemblies import KitAssembled, KitDisassembled
 from domain.facts.backorders import BackorderClosed, BackorderOutcome, StockBackordered
 from domain.facts.carts import (
     CartConverted,
@@ -21,6 +22,17 @@ from domain.facts.carts import (
     CartReserved,
 )
 from domain.facts.charges import ChargeRecorded
+from domain.facts.counts import (
+    CountCancelled,
+    CountedLot,
+    CountEntered,
+    CountLine,
+    CountPlanned,
+    CountPosted,
+    CountSubmitted,
+    PostedLine,
+    RecountAsked,
+)
 from domain.facts.holds import HoldKind, HoldReleased, StockHeld, StockWrittenOff
 from domain.facts.items import (
     Component,
@@ -122,6 +134,10 @@ PolicyEvent = PolicySet | ReservedUnitsCounted | QuotaOpened
 ReplayEvent = ReplayPromoted | ReplayRolledBack
 LotEvent = LotRegistered | LotLocated | LotRecalled | RecallEnded
 SerialEvent = SerialPlaced | SerialLeft
+AssemblyEvent = KitAssembled | KitDisassembled
+CountEvent = (
+    CountPlanned | CountEntered | RecountAsked | CountPosted | CountSubmitted | CountCancelled
+)
 Event = (
     ItemEvent
     | LocationEvent
@@ -133,4 +149,7 @@ Event = (
     | CartEvent
     | PolicyEvent
     | ReplayEvent
+    | ReplayEvent
+    | AssemblyEvent
+    | CountEvent
 )

@@ -25,6 +25,7 @@ from domain.refusals import (
     TrackingFixed,
     UnknownItem,
 )
+from domain.refusals_units import UnitIsOwn
 from domain.streams import item_stream
 from domain.values import Fact, Facts, Occasion
 
@@ -147,6 +148,9 @@ def describe(
         return UnknownItem(sku=sku)
     if changes.get("tracking", item.tracking) != item.tracking:
         return TrackingFixed(sku=sku, tracking=item.tracking)
+    own = changes.get("unit", item.unit)
+    if own in item.units:
+        return UnitIsOwn(sku=sku, unit=own)
     described = ItemDescribed(
         sku=sku,
         name=item.name,

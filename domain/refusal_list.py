@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from domain import refusals, refusals_lots, refusals_reservations
+from domain import (
+    refusals,
+    refusals_counts,
+    refusals_grounds,
+    refusals_kits,
+    refusals_lots,
+    refusals_reservations,
+    refusals_units,
+)
 from domain.refusals import Refusal
 
-MODULES: tuple[ModuleType, ...] = (refusals, refusals_lots, refusals_reservations)
+MODULES: tuple[ModuleType, ...] = (
+    refusals,
+    refusals_counts,
+    refusals_grounds,
+    refusals_kits,
+    refusals_lots,
+    refusals_reservations,
+    refusals_units,
+)
 
 
 def _declared(module: ModuleType) -> list[type[Refusal]]:

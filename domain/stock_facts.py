@@ -10,6 +10,7 @@ All raise HistoryNeededError when dated before what the stock remembers and no h
 from __future__ import annotations
 
 from domain.events import Disposition, StockAdjusted, StockCounted, StockReceived, StockReturned
+from domain.grounds import UNFOUNDED, UNRULED, GroundRules, Grounds, lacking
 from domain.named_units import UNNAMED, NamedUnits
 from domain.order import Order
 from domain.refusals import (
@@ -53,13 +54,21 @@ def adjust(
     *,
     condition: Disposition = "stock",
     units: NamedUnits = UNNAMED,
+    grounds: Grounds = UNFOUNDED,
+    rules: GroundRules = UNRULED,
 ) -> Facts | Refusal:
     """`delta` is signed and not 0. Refused when more damaged units would go than are held under no
-    hold of their own.
+    hold of their own, or for what the policy asks for.
     """
     stock = shelf.stock
     if (unknown := shelf.unknown()) is not None:
         return unknown
+    actor = occasion.actor
+    refusal = lacking(
+        grounds, abs(delta), rules, sku=stock.sku, location=stock.location, actor=actor
+    )
+    if refusal is not None:
+        return refusal
     if condition == "damaged" and stock.damaged + delta < 0:
         return InsufficientStock(
             sku=stock.sku,
@@ -76,6 +85,9 @@ def adjust(
             delta=delta,
             reason=reason,
             condition=condition,
+            reason_code=grounds.reason_code,
+            document=grounds.document,
+            approved_by=grounds.approved_by,
         ),
         units=units,
     )

@@ -69,14 +69,18 @@ class StockHistory:
 
 
 class HistoryNeededError(Exception):
-    """The decision is dated before what the state remembers: decide again with the history."""
+    """The decision is dated before what the state remembers: decide again with the history.
 
-    def __init__(self, stream: str, occurred_at: datetime) -> None:
+    `others` are further stocks whose history the same decision is known to need.
+    """
+
+    def __init__(self, stream: str, occurred_at: datetime, others: Iterable[str] = ()) -> None:
         super().__init__(
             f"deciding on {stream} at {occurred_at.isoformat()} needs its history: load it first"
         )
         self.stream = stream
         self.occurred_at = occurred_at
+        self.others = tuple(others)
 
 
 class StaleHistoryError(Exception):

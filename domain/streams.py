@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast, get_args
 
 StreamKind = Literal[
     "item",
@@ -15,7 +15,10 @@ StreamKind = Literal[
     "serial",
     "reservation",
     "policy",
+    "assembly",
+    "count",
 ]
+KINDS = frozenset(get_args(StreamKind))
 
 
 def item_stream(sku: str) -> str:
@@ -66,21 +69,26 @@ def cart_stream(reservation_id: str) -> str:
 POLICY_STREAM = "policy-ledger"
 
 
+def assembly_stream(assembly_id: str) -> str:
+    """`assembly-<id>`."""
+    return f"assembly-{assembly_id}"
+
+
+def count_stream(count_id: str) -> str:
+    """`count-<id>`: a count of many SKUs."""
+    return f"count-{count_id}"
+
+
 def kind_of(stream: str) -> StreamKind:
     """What the stream is about. Raises ValueError for a name none of the functions above made."""
-    match stream.partition("-")[0]:
-        case "item" | "location" | "stock" | "order" | "charge" | "replay" as kind:
-            return kind
-        case "lot" | "serial" as kind:
-            return kind
-        case "reservation" | "policy" as kind:
-            return kind
-        case _:
-            raise ValueError(f"{stream!r} is no stream of this ledger")
+    kind = stream.partition("-")[0]
+    if kind not in KINDS:
+        raise ValueError(f"{stream!r} is no stream of this ledger")
+    return cast("StreamKind", kind)
 
 
 def id_of(stream: str) -> str:
-    """The id behind the kind: a SKU, a location, `sku@location`, an order, a charge or a replay."""
+    """The id behind the kind: a SKU, a location, `sku@location`, an order, … ."""
     return stream.partition("-")[2]
 
 

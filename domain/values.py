@@ -14,6 +14,7 @@ from domain.events import Event
 ID_PATTERN = r"^[A-Za-z0-9._:/-]{1,64}$"
 # Tenants and ledgers; the tables of both check the same.
 SLUG_PATTERN = r"^[a-z0-9][a-z0-9-]{0,30}$"
+REASON_CODE_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 CURRENCY_PATTERN = r"^[A-Z]{3}$"
 # Printable ASCII: what an HTTP header can carry.
 KEY_PATTERN = r"^[ -~]{1,200}$"
@@ -26,6 +27,7 @@ LOTS_MAX = 1_000  # Lots or serials named by one command or line.
 REASON_CODES_MAX = 200
 RESERVATION_SECONDS_MAX = 10 * 366 * 86_400
 NAME_LENGTH_MAX = 200
+UNIT_LENGTH_MAX = 32
 REASON_LENGTH_MAX = 200
 DESCRIPTION_LENGTH_MAX = 10_000
 URL_LENGTH_MAX = 2_000
@@ -58,12 +60,14 @@ Facts = tuple[Fact, ...]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occasion:
     """What a decision may not find out by itself: when the business says it happened, what the
-    clock says (the instant the events will be recorded at), and where new event ids come from.
+    clock says (the instant the events will be recorded at), where new event ids come from, and the
+    opaque id of whoever asks.
     """
 
     occurred_at: datetime
     now: datetime
     new_id: Callable[[], UUID]
+    actor: str = ""
 
 
 def day_of(instant: datetime) -> date:

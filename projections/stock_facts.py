@@ -123,13 +123,14 @@ def _stated(_: StockFact) -> Move:
     return 0, 0, 0, 0, 0
 
 
+ADJUSTED = "stock.adjusted.v2"
 SHORTFALL_STATED = "stock.shortfall_stated.v1"
 COUNTED = "stock.counted.v1"
 SHIPPED = "stock.shipped.v1"
 RETURNED = "stock.returned.v1"
 MOVES: Mapping[str, Callable[[StockFact], Move]] = {
     "stock.received.v1": _arrived,
-    "stock.adjusted.v1": _adjusted,
+    ADJUSTED: _adjusted,
     COUNTED: _counted,
     "stock.count_restated.v1": _restated,
     "stock.discrepancy_found.v1": _arrived,

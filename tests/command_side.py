@@ -13,6 +13,7 @@ from psycopg_pool import ConnectionPool
 from uuid_utils.compat import uuid7
 
 from commands.group_commit import GroupCommit
+from commands.in_parts import submit_whole
 from commands.messages import COMMAND
 from commands.submission import Answer, Mode, Submission
 from eventlog.log import RecordedEvent
@@ -38,8 +39,8 @@ class WriteSide:
         return Submission(tenant=self.tenant, actor="key_test", command=message)
 
     async def send(self, **command: Any) -> Answer:
-        (answer,) = await self.group_commit.submit([self.submission(**command)])
-        return answer
+        """As the API sends a single command."""
+        return await submit_whole(self.group_commit, self.submission(**command))
 
     async def send_all(self, *commands: dict[str, Any], mode: Mode = "independent") -> list[Answer]:
         return await self.group_commit.submit([self.submission(**each) for each in commands], mode)

@@ -20,6 +20,7 @@ from replay.verify.ledger_check import LedgerCheck
 from replay.verify.once import MetadataReader, OnceCheck
 from replay.verify.oversell import OversellCheck
 from replay.verify.positions import PositionCheck, shard_of
+from replay.verify.postings import PostingCheck
 from replay.verify.report import LAWS, LawResult
 from replay.verify.reservations import ReservationCheck
 from replay.verify.rows import EventRow, LedgerRow
@@ -86,6 +87,7 @@ def judged(found: Sequence[EventRow], *, ignored: Collection[str] = ()) -> dict[
         counts=CountCheck(asked["conservation"], history),
         reservations=ReservationCheck(asked["conservation"], fold),
         goods=GoodsCheck(laws["no_oversell"], laws["conservation"], fold),
+        postings=PostingCheck(laws["conservation"], LEDGER),
         chain=ChainCheck(nobody, ledger, [], None),
         readable=laws["folds"],
         metadata=MetadataReader(),

@@ -11,8 +11,10 @@ from domain import events as facts
 from domain.events import Event, OrderLine, ShippedLine
 from domain.streams import (
     POLICY_STREAM,
+    assembly_stream,
     cart_stream,
     charge_stream,
+    count_stream,
     item_stream,
     location_stream,
     lot_stream,
@@ -21,6 +23,7 @@ from domain.streams import (
     serial_stream,
     stock_stream,
 )
+from tests.kit_happenings import assembly, cycle_count
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 PLACES = ("WH", "SHOP/1")
@@ -64,6 +67,10 @@ def stream_of(event: Event) -> str:
             return POLICY_STREAM
         case facts.ReplayPromoted() | facts.ReplayRolledBack():
             return replay_stream(event.replay_id)
+        case facts.KitAssembled() | facts.KitDisassembled():
+            return assembly_stream(event.assembly_id)
+        case _ if isinstance(event, facts.CountEvent):
+            return count_stream(event.count_id)
         case _:
             return stock_stream(event.sku, event.location)
 
@@ -138,6 +145,9 @@ def _facts_about_goods(number: int, units: int, stock: dict[str, Any]) -> list[E
         facts.StockAdjusted(**stock, delta=-units, reason='smashed "glass" \\ wet'),
         facts.StockAdjusted(**stock, delta=units, reason="rusty", condition="damaged"),
         facts.StockAdjusted(**stock, delta=-1, reason="scrapped", condition="damaged"),
+        facts.StockAdjusted(
+            **stock, delta=1, reason="found", reason_code="found", document="A 1", approved_by="s1"
+        ),
         facts.StockShipped(**stock, quantity=units, unit_price_micros=990_000, currency="EUR"),
     ]
 
@@ -354,6 +364,8 @@ HAPPENINGS: Sequence[Callable[[int, int, dict[str, Any]], list[Event]]] = (
     _handling,
     _cart,
     _policy,
+    assembly,
+    cycle_count,
     _charge,
     _description,
     _end_of_life,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.command_side import WriteSide, location, shelf
+from tests.workshop_story import workshop
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 CUSTOMER = "sub_" + "c0ffee00" * 4
@@ -206,7 +207,7 @@ async def elsewhere(side: WriteSide) -> None:
     await told(side, [{"ledger": "outlet", **each} for each in commands])
 
 
-STORY = (catalogue, goods, promises, counts, orders, endings, elsewhere)
+STORY = (catalogue, goods, promises, counts, orders, endings, workshop, elsewhere)
 
 
 def busy(seed: int, count: int) -> Any:

@@ -81,6 +81,18 @@ ROUTES: Mapping[StreamKind, Routes] = {
         words=("ledger's policy (its id is `ledger`)", "policies"),
         tag="ledger",
     ),
+    "assembly": Routes(
+        path="assemblies",
+        name="assembly",
+        words=("assembly: kits put together, or taken apart", "assemblies"),
+        tag="stock",
+    ),
+    "count": Routes(
+        path="counts",
+        name="count",
+        words=("count of many SKUs, line by line", "counts"),
+        tag="stock",
+    ),
 }
 """By kind, in the order of the kinds."""
 

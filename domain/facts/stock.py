@@ -32,6 +32,9 @@ class StockAdjusted:
     delta: int
     reason: str
     condition: Disposition = "stock"
+    reason_code: str = ""
+    document: str = ""
+    approved_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

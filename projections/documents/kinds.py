@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from projections.documents.assemblies import ASSEMBLIES
 from projections.documents.carts import CARTS
+from projections.documents.counts import COUNTS
 from projections.documents.items import ITEMS
 from projections.documents.kind import Kind
 from projections.documents.locations import LOCATIONS
@@ -19,7 +21,17 @@ from projections.documents.serials import SERIALS
 from projections.documents.stocks import STOCKS
 from projections.reading import stored_names
 
-_KINDS: tuple[Kind[Any], ...] = (STOCKS, ITEMS, LOCATIONS, LOTS, SERIALS, CARTS, POLICIES)
+_KINDS: tuple[Kind[Any], ...] = (
+    STOCKS,
+    ITEMS,
+    LOCATIONS,
+    LOTS,
+    SERIALS,
+    CARTS,
+    POLICIES,
+    ASSEMBLIES,
+    COUNTS,
+)
 KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in _KINDS}
 KIND_OF: Mapping[str, Kind[Any]] = {
     stored: kind for kind in KINDS.values() for stored in stored_names(kind.types)

@@ -9,6 +9,7 @@ from uuid import UUID
 from eventlog.log import RecordedEvent
 from projections.arrays import microseconds
 from projections.stock_facts import (
+    ADJUSTED,
     COUNTED,
     RULES,
     SHORTFALL_STATED,
@@ -17,7 +18,7 @@ from projections.stock_facts import (
     stock_facts,
 )
 
-SIGNED = frozenset({"stock.adjusted.v1", "stock.count_restated.v1"})
+SIGNED = frozenset({ADJUSTED, "stock.count_restated.v1"})
 FIGURES = SIGNED | {COUNTED, SHORTFALL_STATED}
 Row = tuple[str | int | UUID | None, ...]
 """Values in the order of `schema.MOVEMENTS`; instants in µs since 1970."""

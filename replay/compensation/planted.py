@@ -8,7 +8,7 @@ from typing import cast
 
 from commands import messages as say
 from commands import order_messages as order_say
-from commands.handlers import Decide
+from commands.handler import Decide
 from commands.message import Message
 from commands.view import CommandView
 from domain.order import Order

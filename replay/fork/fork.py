@@ -16,6 +16,7 @@ from typing import Protocol
 from uuid import UUID
 
 from commands import messages as say
+from commands import write_off_messages as write_off_say
 from commands.message import Message
 from commands.quota import counted
 from commands.reservation_messages import ReserveCart
@@ -33,7 +34,13 @@ from replay.fork.refused import AskKind, Refused, ask_again, asked_as
 from replay.fork.rules import TODAY, Rules
 from replay.fork.worlds import Worlds, at_the_latest
 
-FACTS = (say.ReceiveStock, say.AdjustStock, say.CountStock, say.ReturnStock)
+FACTS = (
+    say.ReceiveStock,
+    say.AdjustStock,
+    say.CountStock,
+    say.ReturnStock,
+    write_off_say.WriteOffStock,
+)
 STREAMS_OF_A_COMMAND_MAX = 10_000  # More than an order can have stocks.
 
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from commands import kit_messages as kit_say
 from commands import messages as say
 from commands import order_messages as order_say
 from commands import reservation_messages as reserve_say
+from commands import write_off_messages as write_off_say
 from commands.message import Message
 from domain import events as facts
 from domain.events import Event
@@ -49,6 +51,9 @@ _MAIN: tuple[type[Event], ...] = (
     facts.CartExtended,
     facts.CartReleased,
     facts.CartExpired,
+    facts.KitAssembled,
+    facts.KitDisassembled,
+    facts.StockWrittenOff,
     facts.StockReceived,
     facts.StockAdjusted,
     facts.StockCounted,
@@ -61,13 +66,26 @@ _MAIN: tuple[type[Event], ...] = (
     facts.ChargeRecorded,
 )
 _RANK: Mapping[type, int] = {fact: rank for rank, fact in enumerate(_MAIN)}
+# What the commands known here lead to beside those. One that led to anything else is no command
+# that could be decided again here.
+_BESIDE: tuple[type[Event], ...] = (
+    facts.StockCommitted,
+    facts.CommitmentReleased,
+    facts.StockConsumed,
+    facts.StockProduced,
+    facts.StockTraced,
+    facts.CountRestated,
+    facts.DiscrepancyFound,
+    facts.ShortfallStated,
+)
+_KNOWN = frozenset((*_MAIN, *_BESIDE))
 
 
 def recovered(past: Past) -> Recovered | None:
-    """The command that led to these events, or None: about items and locations, or not a
-    command's. Pure.
+    """The command that led to these events, or None: about items and locations, of a kind that is
+    not recovered, or not a command's. Pure.
     """
-    if past.key is None:
+    if past.key is None or any(type(fact.event) not in _KNOWN for fact in past.facts):
         return None
     known = [fact for fact in past.facts if type(fact.event) in _RANK]
     if not known:
@@ -109,6 +127,7 @@ def _same_fields(
 
 
 _SHELF = ("sku", "location")
+_GROUNDS = ("reason_code", "document", "approved_by")
 _HOLD = (*_SHELF, "reservation_id")
 _REBUILT: Mapping[type, Callable[[Any, Sequence[Fact]], Message]] = {
     facts.OrderPlaced: _placed,
@@ -116,7 +135,14 @@ _REBUILT: Mapping[type, Callable[[Any, Sequence[Fact]], Message]] = {
     facts.OrderShipped: _same_fields(order_say.ShipOrder, "order_id", "lines"),
     facts.OrderCancelled: _same_fields(order_say.CancelOrder, "order_id", "reason"),
     facts.StockReceived: _same_fields(say.ReceiveStock, *_SHELF, "quantity", "document"),
-    facts.StockAdjusted: _same_fields(say.AdjustStock, *_SHELF, "delta", "reason", "condition"),
+    facts.KitAssembled: _same_fields(kit_say.Assemble, *_SHELF, "assembly_id", "quantity"),
+    facts.KitDisassembled: _same_fields(kit_say.Disassemble, *_SHELF, "assembly_id", "quantity"),
+    facts.StockAdjusted: _same_fields(
+        say.AdjustStock, *_SHELF, *_GROUNDS, "delta", "reason", "condition"
+    ),
+    facts.StockWrittenOff: _same_fields(
+        write_off_say.WriteOffStock, *_SHELF, *_GROUNDS, "quantity", "hold_id", "reason"
+    ),
     facts.StockCounted: _same_fields(say.CountStock, *_SHELF, "count_id", "counted"),
     facts.StockReturned: _same_fields(
         say.ReturnStock, *_SHELF, "quantity", "to", "order_id", "reason"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from commands.handlers import HANDLERS, Decide
+from commands.handler import Decide
+from commands.handlers import HANDLERS
 from commands.message import Message
 
 Rules = Mapping[type[Message], Decide]

@@ -17,6 +17,8 @@ from replay.verify.ledger import LedgerFold
 from replay.verify.report import LawResult
 from replay.verify.rows import EventRow, LedgerRow, microseconds
 from replay.verify.stock import (
+    ADJUSTED,
+    ADJUSTED_V1,
     COUNTED,
     EXTENDED,
     MOVES,
@@ -118,7 +120,7 @@ def quantity_of(kind: str, data: Data) -> int:
     elif kind == STATED:
         name = "uncovered"
     else:
-        name = "delta" if kind in ("stock.adjusted.v1", RESTATED) else "quantity"
+        name = "delta" if kind in (ADJUSTED_V1, ADJUSTED, RESTATED) else "quantity"
     figure: int = data[name]
     return figure
 

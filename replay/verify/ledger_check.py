@@ -16,6 +16,7 @@ from replay.verify.ledger import KNOWN_TYPES, NOTHING_MOVED, LedgerFold, is_ours
 from replay.verify.once import Metadata, MetadataReader, OnceCheck
 from replay.verify.oversell import OversellCheck
 from replay.verify.positions import PositionCheck
+from replay.verify.postings import POSTING, PostingCheck
 from replay.verify.report import LawResult
 from replay.verify.reservations import ReservationCheck
 from replay.verify.rows import EventRow
@@ -39,6 +40,7 @@ class LedgerCheck:
     counts: CountCheck
     reservations: ReservationCheck
     goods: GoodsCheck
+    postings: PostingCheck
     chain: ChainCheck
     readable: LawResult
     metadata: MetadataReader
@@ -66,6 +68,8 @@ class LedgerCheck:
             else:
                 moved = NOTHING_MOVED
                 self._other(row, data)
+            if row.type in POSTING:
+                self.postings.event(row, data)
         except UNREADABLE as error:
             self.readable.differ(
                 where=row.name, expected="an event that can be folded", found=repr(error)
@@ -116,6 +120,7 @@ class LedgerCheck:
         self.counts.end_of_command()
         self.reservations.end_of_command()
         self.goods.end_of_command()
+        self.postings.end_of_command()
 
     def _unknown(self, row: EventRow) -> None:
         self.once.event(row, self._metadata_of(row))

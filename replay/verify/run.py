@@ -28,6 +28,7 @@ from replay.verify.ledger_check import LedgerCheck
 from replay.verify.once import MetadataReader, OnceCheck
 from replay.verify.oversell import OversellCheck
 from replay.verify.positions import PositionCheck, check_shards
+from replay.verify.postings import PostingCheck
 from replay.verify.read_models import Outside, ReadModels
 from replay.verify.report import Report
 from replay.verify.reservations import ReservationCheck
@@ -136,6 +137,7 @@ class _Log:
             counts=CountCheck(laws["conservation"], partial(rows.history, self._connection)),
             reservations=ReservationCheck(laws["conservation"], fold),
             goods=GoodsCheck(laws["no_oversell"], laws["conservation"], fold),
+            postings=PostingCheck(laws["conservation"], ledger.ledger),
             chain=ChainCheck(laws["chain"], ledger, signed, self._key),
             readable=laws["folds"],
             metadata=MetadataReader(),

@@ -29,6 +29,7 @@ Move = tuple[int, int, int, int, int]
 Uncovered = tuple[str, str, int | None, int]
 """A promise that loses units: kind, id, line, how many."""
 RESERVED, COMMITTED = "stock.reserved.v1", "stock.committed.v1"
+ADJUSTED_V1, ADJUSTED = "stock.adjusted.v1", "stock.adjusted.v2"
 SHIPPED, RETURNED = "stock.shipped.v1", "stock.returned.v1"
 COUNTED, RESTATED = "stock.counted.v1", "stock.count_restated.v1"
 FOUND, STATED = "stock.discrepancy_found.v1", "stock.shortfall_stated.v1"
@@ -86,7 +87,8 @@ def _nothing(data: Data) -> Move:
 
 MOVES: Mapping[str, Callable[[Data], Move]] = {
     "stock.received.v1": _came,
-    "stock.adjusted.v1": _adjusted,
+    ADJUSTED_V1: _adjusted,
+    ADJUSTED: _adjusted,
     COUNTED: lambda data: (data["counted"] - data["expected"], 0, 0, 0, 0),
     RESTATED: lambda data: (_delta(data), 0, 0, 0, 0),
     FOUND: _came,

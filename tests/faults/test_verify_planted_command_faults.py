@@ -25,7 +25,7 @@ from tests.planting import (
     red,
     replaced,
 )
-from tests.stories import CHAIR, MUG
+from tests.stories import CHAIR, LAMP, MUG
 from tests.whole_store import WholeStore
 
 pytestmark = pytest.mark.xdist_group("verify-planted-faults")
@@ -153,6 +153,25 @@ UNLAWFUL: list[tuple[str, list[Event], str]] = [
         "conservation",
         [facts.DiscrepancyFound(**HERE, quantity=1, cause_event_id="none")],
         "(stock.discrepancy_found.v1, stream stock-MUG@hall)",
+    ),
+    (
+        "conservation",
+        [
+            facts.KitAssembled(
+                assembly_id="x",
+                **HERE,
+                quantity=2,
+                parts=(facts.Component(sku=LAMP, quantity=2),),
+            ),
+            facts.StockConsumed(sku=LAMP, location="hall", quantity=1, assembly_id="x"),
+            facts.StockProduced(**HERE, quantity=2, assembly_id="x"),
+        ],
+        f"what x consumed: {LAMP} hall",
+    ),
+    (
+        "conservation",
+        [facts.CountPosted(count_id="x", lines=(facts.PostedLine(line=1, expected=11),))],
+        "what x#1 counted",
     ),
     ("once", [PLACED], "customer of event"),
 ]

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from replay.verify.documents import cart, item, location, lot, policy, serial, stock
+from replay.verify.documents import (
+    assembly,
+    cart,
+    count,
+    item,
+    location,
+    lot,
+    policy,
+    serial,
+    stock,
+)
 from replay.verify.documents.fold import DocumentKind
 
 KINDS: Mapping[str, DocumentKind] = {
@@ -15,6 +25,8 @@ KINDS: Mapping[str, DocumentKind] = {
     "serial": serial.KIND,
     "reservation": cart.KIND,
     "policy": policy.KIND,
+    "assembly": assembly.KIND,
+    "count": count.KIND,
 }
 KIND_OF: Mapping[str, str] = {stored: name for name, kind in KINDS.items() for stored in kind.types}
 """By stored type."""

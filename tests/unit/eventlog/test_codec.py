@@ -66,12 +66,12 @@ PINNED: list[tuple[Event, str, bytes]] = [
     ),
     (
         facts.StockAdjusted(**HERE, delta=-2, reason="broken"),
-        "stock.adjusted.v1",
+        "stock.adjusted.v2",
         b'{"sku":"A","location":"hall","delta":-2,"reason":"broken"}',
     ),
     (
         facts.StockAdjusted(**HERE, delta=-2, reason="scrapped", condition="damaged"),
-        "stock.adjusted.v1",
+        "stock.adjusted.v2",
         b'{"sku":"A","location":"hall","delta":-2,"reason":"scrapped","condition":"damaged"}',
     ),
     (

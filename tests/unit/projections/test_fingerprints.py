@@ -239,7 +239,8 @@ def test_a_step_from_an_older_shape_counts_for_that_shape_alone(
 
     before = fingerprints("stock_levels", TODAY)
     rules = {**TODAY.rules, "stock.received.v0": TODAY.rules["stock.received.v1"]}
-    monkeypatch.setattr(upcasters, "STEPS", {"stock.received.v0": step})
+    steps = {**upcasters.STEPS, "stock.received.v0": step}
+    monkeypatch.setattr(upcasters, "STEPS", steps)
     after = fingerprints("stock_levels", Edition(name="tried", rules=rules))
     assert changed(before, after) == {"stock.received.v0"}
 

@@ -78,6 +78,13 @@ LAWFUL: list[list[Sequence[Event]]] = [
     [[moved(2), facts.StockMovedIn(**SHOP, quantity=2, move_id="mX", origin="hall")]],
     [
         [
+            facts.KitAssembled(
+                assembly_id="aX",
+                sku="BOX",
+                location="hall",
+                quantity=1,
+                parts=(facts.Component(sku=HALL["sku"], quantity=2),),
+            ),
             facts.StockConsumed(**HALL, quantity=2, assembly_id="aX"),
             facts.StockProduced(sku="BOX", location="hall", quantity=1, assembly_id="aX"),
         ]
