@@ -57,10 +57,11 @@ def units_of(
             return _picked(event, named, sight)
         case StockHeld(lot=str(lot)):
             return (LotQuantity(lot=lot, quantity=quantity),)
+        case StockHeld(kind="missing") if not named:
+            # Nobody knows which: those that would have been taken next, good or not.
+            return _chosen(quantity, sight, good_on=date.min)
         case HoldReleased(hold_id=hold_id) | StockWrittenOff(hold_id=str(hold_id)):
-            hold = sight.stock.holds.get(hold_id)
-            if hold is not None and hold.lot is not None:
-                return (LotQuantity(lot=hold.lot, quantity=quantity),)
+            return _of_hold(hold_id, quantity, named, sight)
         case _:
             pass
     units = selected(sight.item, sight.location, quantity, named)
@@ -74,8 +75,12 @@ def _sent(quantity: int, named: NamedUnits, sight: Sight) -> Selected | UnitsRef
     if named:
         units = selected(sight.item, sight.location, quantity, named)
         return units if isinstance(units, Refusal) else _sound(units, sight)
+    return _chosen(quantity, sight, good_on=sight.today)
+
+
+def _chosen(quantity: int, sight: Sight, *, good_on: date) -> Selected | LotsShort:
     lots = sight.stock.lots.values()
-    chosen = choose(lots, quantity, sight.item.removal, sight.today)
+    chosen = choose(lots, quantity, sight.item.removal, good_on)
     available = sum(units for _, units in chosen)
     if available < quantity:
         return LotsShort(
@@ -86,6 +91,24 @@ def _sent(quantity: int, named: NamedUnits, sight: Sight) -> Selected | UnitsRef
             expired=sum(lot.free for lot in lots if lot.expired(sight.today)),
         )
     return tuple(LotQuantity(lot=lot, quantity=units) for lot, units in chosen)
+
+
+def _of_hold(
+    hold_id: str, quantity: int, named: NamedUnits, sight: Sight
+) -> Selected | UnitsRefusal:
+    """Of the lots that the hold keeps: those named, or what comes first."""
+    kept = {
+        lot.lot: lot.held_by[hold_id] for lot in sight.stock.lots.values() if hold_id in lot.held_by
+    }
+    if not named:
+        return _up_to(quantity, list(kept.items()))
+    units = selected(sight.item, sight.location, quantity, named)
+    if isinstance(units, Refusal):
+        return units
+    for each in units:
+        if each.quantity > kept.get(each.lot, 0):
+            return _short(each, kept.get(each.lot, 0), "absent", sight)
+    return units
 
 
 def _sound(units: Selected, sight: Sight) -> Selected | LotShort:
@@ -152,10 +175,8 @@ def _up_to(quantity: int, there: list[tuple[str, int]]) -> Selected:
 def _loose(units: Selected, sight: Sight) -> Selected | LotShort:
     """Damaged units that leave: those held under no hold of their own."""
     for each in units:
-        under_holds = sum(
-            hold.quantity for hold in sight.stock.holds.values() if hold.lot == each.lot
-        )
-        loose = max(0, sight.lot(each.lot).held - under_holds)
+        lot = sight.lot(each.lot)
+        loose = max(0, lot.held - sum(lot.held_by.values()))
         if each.quantity > loose:
             return _short(each, loose, "absent", sight)
     return units

@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Literal
 
-from domain.events import StockTraced, TracedUnits
+from domain.events import StockTraced
 from domain.stock import LotUnits, promise_key
 
+OF_HOLDS = frozenset({"held", "let_go", "written_off"})
 LotHoldKind = Literal["recalled", "expired"]
 
 
@@ -20,6 +21,8 @@ def hold_id_of(kind: LotHoldKind, lot: str) -> str:
 
 def trace(lots: dict[str, LotUnits], event: StockTraced, occurred_at: datetime) -> None:
     """Change `lots` by what the event says; a lot without units is no longer there."""
+    line = None if event.order_id is None else promise_key("order", event.order_id, event.line)
+    hold_id = event.reference if event.cause in OF_HOLDS and event.reference else None
     for units in event.units:
         known = lots.get(units.lot)
         if known is None:
@@ -30,7 +33,8 @@ def trace(lots: dict[str, LotUnits], event: StockTraced, occurred_at: datetime) 
             picked=known.picked + units.picked,
             held=known.held + units.held,
             expires_on=units.expires_on or known.expires_on,
-            picked_for=_picked_for(known, event, units),
+            picked_for=_shared(known.picked_for, line, units.picked),
+            held_by=_shared(known.held_by, hold_id, units.held),
         )
         if left.on_hand or left.picked or left.held:
             lots[units.lot] = left
@@ -43,10 +47,10 @@ def expired_units(lots: Iterable[LotUnits], today: date) -> int:
     return sum(lot.free for lot in lots if lot.expired(today))
 
 
-def _picked_for(known: LotUnits, event: StockTraced, units: TracedUnits) -> dict[str, int]:
-    if not units.picked or event.order_id is None:
-        return known.picked_for
-    key = promise_key("order", event.order_id, event.line)
-    picked = known.picked_for.get(key, 0) + units.picked
-    others = {name: count for name, count in known.picked_for.items() if name != key}
-    return others | {key: picked} if picked else others
+def _shared(shares: dict[str, int], name: str | None, units: int) -> dict[str, int]:
+    """Who has how many of the units, after one has so many more; without those that have none."""
+    if name is None or not units:
+        return shares
+    left = shares.get(name, 0) + units
+    others = {other: count for other, count in shares.items() if other != name}
+    return others | {name: left} if left else others

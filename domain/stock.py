@@ -66,7 +66,8 @@ class Waiting:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LotUnits:
     """Units of one lot (or one serial) here. `arrived_at`: when its first unit did. `picked_for`:
-    for which order lines its picked units are, under `promise_key`.
+    for which order lines its picked units are, under `promise_key`; `held_by`: by which holds its
+    held units are kept, but for damaged ones, which need none.
     """
 
     lot: str
@@ -76,6 +77,7 @@ class LotUnits:
     arrived_at: datetime
     expires_on: date | None = None
     picked_for: dict[str, int] = field(default_factory=dict)
+    held_by: dict[str, int] = field(default_factory=dict)
 
     @property
     def free(self) -> int:

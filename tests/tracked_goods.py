@@ -76,6 +76,9 @@ class Goods:
             units = stock.lots.values()
             assert all(min(lot.on_hand, lot.picked, lot.held) >= 0 for lot in units)
             assert all(lot.picked == sum(lot.picked_for.values()) for lot in units)
+            for hold in stock.holds.values():
+                kept = sum(lot.held_by.get(hold.hold_id, 0) for lot in units)
+                assert kept == hold.quantity
             for lot in filter(lambda lot: lot.on_hand, units):
                 places.setdefault(lot.lot, []).append(stock.location)
         if self.item.tracking != "serial":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-HoldKind = Literal["quality", "quarantine", "damaged", "recalled", "expired"]
+HoldKind = Literal["quality", "quarantine", "damaged", "recalled", "expired", "missing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,19 +108,26 @@ class StockDocument:
                 "arrived_at": arrived_at,
                 "expires_on": None,
                 "picked_for": {},
+                "held_by": {},
             },
         )
         for name in ("on_hand", "picked", "held"):
             known[name] += units.get(name, 0)
-        picked, order = units.get("picked", 0), traced.get("order_id")
-        if picked and order is not None:
-            line = f"order#{order}#{traced['line']}"
-            known["picked_for"][line] = known["picked_for"].get(line, 0) + picked
-            if not known["picked_for"][line]:
-                del known["picked_for"][line]
+        order, hold = traced.get("order_id"), traced.get("reference", "")
+        if order is not None:
+            _share(known["picked_for"], f"order#{order}#{traced.get('line')}", units.get("picked"))
+        if hold and traced.get("cause") in {"held", "let_go", "written_off"}:
+            _share(known["held_by"], hold, units.get("held"))
         known["expires_on"] = units.get("expires_on") or known["expires_on"]
         if not (known["on_hand"] or known["picked"] or known["held"]):
             del self._lots[lot]
+
+
+def _share(shares: dict[str, int], name: str, units: int | None) -> None:
+    if units:
+        shares[name] = shares.get(name, 0) + units
+        if not shares[name]:
+            del shares[name]
 
 
 KIND = DocumentKind(

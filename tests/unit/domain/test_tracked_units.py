@@ -11,6 +11,7 @@ from domain.events import (
     Removal,
     StockAdjusted,
     StockCounted,
+    StockHeld,
     StockReceived,
     StockReturned,
     StockShipped,
@@ -20,6 +21,7 @@ from domain.events import (
     TracedUnits,
     Tracking,
 )
+from domain.holds import release
 from domain.named_units import LotQuantity, NamedUnits
 from domain.promises import reserve, ship
 from domain.refusals import InsufficientStock, Refusal
@@ -284,3 +286,22 @@ def test_a_return_says_which_order_it_came_from() -> None:
     _, trace, *_ = found.record(draft.facts())
     assert isinstance(trace, StockTraced)
     assert (trace.cause, trace.order_id, trace.units[0].lot) == ("returned", "o9", "S1")
+
+
+def test_missing_units_are_held_in_whatever_lots_come_next_and_found_again_there() -> None:
+    found = milk(("OLD", 2, date(2026, 1, 1)), ("NEW", 5, None))
+    draft = found.draft(on(2, now=NOON))
+    draft.note(StockHeld(sku=SKU, location=PLACE, hold_id="short/1", kind="missing", quantity=4))
+    found.record(draft.facts())
+    assert {lot.lot: lot.held_by for lot in found.stock().lots.values()} == {
+        "OLD": {"short/1": 2},
+        "NEW": {"short/1": 2},
+    }
+    assert isinstance(release(found.shelf(), "short/1", 5, on(3)), Refusal)
+    found.record(release(found.shelf(), "short/1", 3, on(3)))
+    draft = found.draft(on(4))
+    draft.move(
+        StockWrittenOff(sku=SKU, location=PLACE, quantity=1, reason_code="x", hold_id="short/1")
+    )
+    found.record(draft.facts())
+    assert found.on_hand() == {"OLD": 2, "NEW": 4}
