@@ -33,6 +33,7 @@ class TraceCheck:
         self._facts: dict[str, Fact] = {}
         self._untraced: dict[str, Units] = {}
         self._touched: dict[str, Stock] = {}
+        self._lots: dict[tuple[str, str], EventRow] = {}
 
     def stock(self, row: EventRow, data: Data, stock: Stock, moved: Move) -> None:
         """After an event of a tracked item's stock, or a trace, was folded."""
@@ -58,8 +59,11 @@ class TraceCheck:
         for stock in self._touched.values():
             self._law.checked += 1
             self._adds_up(stock)
+        for (stream, name), row in self._lots.items():
+            self._not_negative(self._touched[stream], name, row)
         self._facts.clear()
         self._touched.clear()
+        self._lots.clear()
 
     def _begin(self, stock: Stock, units: Units) -> None:
         """What was there before its item was tracked is of no lot."""
@@ -80,15 +84,18 @@ class TraceCheck:
             self._differ(row, f"{fact.units}, as of the fact it traces", told)
         if fact is not None:
             fact.traced = True
-        lots = stock.details.lots if stock.details else {}
-        for name in (each["lot"] for each in data["units"]):
-            lot = lots.get(name, Lot())
-            if min(lot.on_hand, lot.picked, lot.held) < 0:
-                self._law.differ(
-                    where=f"lot {name} of {stock.name} after {row.name}",
-                    expected="0 or more of it",
-                    found=f"on hand {lot.on_hand}, picked {lot.picked}, held {lot.held}",
-                )
+        for each in data["units"]:
+            self._lots[stock.stream, each["lot"]] = row
+
+    def _not_negative(self, stock: Stock, name: str, row: EventRow) -> None:
+        """After the command: a count that swaps lots is taken back by a later one right behind."""
+        lot = (stock.details.lots if stock.details else {}).get(name, Lot())
+        if min(lot.on_hand, lot.picked, lot.held) < 0:
+            self._law.differ(
+                where=f"lot {name} of {stock.name} after {row.name}",
+                expected="0 or more of it",
+                found=f"on hand {lot.on_hand}, picked {lot.picked}, held {lot.held}",
+            )
 
     def _differ(self, row: EventRow, expected: str, told: Units) -> None:
         self._law.differ(
