@@ -17,6 +17,13 @@ SHELF = {"sku": "CHAIR-RED", "location": "london"}
 LOT = {"sku": "MILK", "lot": "L-2026-09"}
 KIT = {"sku": "DINING-SET", "location": "london"}
 LINE = {"line": 1, **SHELF, "quantity": 2, "unit_price_micros": 49_500_000}
+PURCHASED = {
+    "line": 1,
+    "sku": "CHAIR-RED",
+    "quantity": 40,
+    "unit_price_micros": 21_000_000,
+    "expected_on": "2026-03-09",
+}
 EXAMPLES: Mapping[str, Mapping[str, object]] = {
     "register_item": {"sku": "CHAIR-RED", "name": "Red chair", "category": "chairs"},
     "describe_item": {"sku": "CHAIR-RED", "safety_stock": 5},
@@ -83,6 +90,48 @@ EXAMPLES: Mapping[str, Mapping[str, object]] = {
     "submit_count": {"count_id": "C-7"},
     "cancel_count": {"count_id": "C-7", "reason": "flood"},
     "write_off_stock": {**SHELF, "quantity": 2, "reason_code": "broken", "approved_by": "ann"},
+    "place_purchase": {
+        "purchase_id": "PO-7",
+        "location": "london",
+        "supplier": "chairmakers",
+        "currency": "GBP",
+        "lines": [PURCHASED],
+    },
+    "approve_purchase": {"purchase_id": "PO-7"},
+    "change_purchase": {
+        "purchase_id": "PO-7",
+        "lines": [PURCHASED | {"quantity": 60}],
+        "reason": "the spring sale",
+    },
+    "receive_purchase": {
+        "purchase_id": "PO-7",
+        "receipt_id": "DN-311",
+        "lines": [{"line": 1, "accepted": 38, "rejected": 2, "reason": "broken legs"}],
+    },
+    "close_purchase": {"purchase_id": "PO-7", "reason": "the rest is sold out"},
+    "cancel_purchase": {"purchase_id": "PO-7", "reason": "too dear"},
+    "place_transfer": {
+        "transfer_id": "TR-4",
+        "origin": "london",
+        "destination": "leeds",
+        "expected_on": "2026-03-09",
+        "lines": [{"line": 1, "sku": "CHAIR-RED", "quantity": 12}],
+    },
+    "dispatch_transfer": {"transfer_id": "TR-4", "lines": [{"line": 1, "quantity": 10}]},
+    "receive_transfer": {
+        "transfer_id": "TR-4",
+        "receipt_id": "TR-4/van-2",
+        "lines": [{"line": 1, "quantity": 9}],
+    },
+    "close_transfer": {"transfer_id": "TR-4", "rest": "lost", "reason": "never found"},
+    "cancel_transfer": {"transfer_id": "TR-4", "reason": "not needed"},
+    "move_stock": {
+        "sku": "CHAIR-RED",
+        "origin": "london",
+        "destination": "london/A-03",
+        "quantity": 12,
+        "move_id": "PUT-AWAY-55",
+    },
 }
 
 

@@ -34,6 +34,7 @@ TAGS = [
     {"name": "stock", "description": "How much of it is where, and can be promised."},
     {"name": "lots", "description": "Where a lot or serial is, and how it came and went."},
     {"name": "orders", "description": "What customers were promised and sent."},
+    {"name": "supply", "description": "What is bought, and what changes its place."},
     {"name": "ledger", "description": "What the business wants to hold in it."},
     {"name": "movements", "description": "Everything that happened to stock."},
     {"name": "analytics", "description": "Sums over movements."},

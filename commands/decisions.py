@@ -71,7 +71,13 @@ def register_location(
         latitude_microdegrees=command.latitude_microdegrees,
         longitude_microdegrees=command.longitude_microdegrees,
     )
-    return location.register(view.location(command.location), proposed, occasion)
+    return location.register(
+        view.location(command.location),
+        proposed,
+        occasion,
+        parent_id=command.parent,
+        parent=None if command.parent is None else view.location(command.parent),
+    )
 
 
 def record_charge(

@@ -7,7 +7,8 @@ and become UTC, so that two spellings of one instant are one command.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
@@ -33,6 +34,7 @@ from domain.values import (
 
 URL_PATTERN = r"^https?://\S+$"
 INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 MICRODEGREES = 1_000_000
 
 
@@ -40,6 +42,15 @@ def _instant(value: object) -> object:
     if isinstance(value, datetime) or (isinstance(value, str) and INSTANT.fullmatch(value)):
         return value
     raise PydanticCustomError("instant", "write an instant with its offset, 2026-03-01T09:30:00Z")
+
+
+def _day(value: object) -> object:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and DAY.fullmatch(value):
+        with suppress(ValueError):
+            return date.fromisoformat(value)
+    raise PydanticCustomError("day", "write a day, 2026-03-31")
 
 
 def _utc(value: datetime) -> datetime:
@@ -118,4 +129,5 @@ Approver = Annotated[
         description="Your own name for whoever agreed; the log only holds an opaque subject id.",
     ),
 ]
+Day = Annotated[date, BeforeValidator(_day)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant), AfterValidator(_utc)]

@@ -1,4 +1,4 @@
-"""What a handler of a command is."""
+"""What a handler is: which streams a command reads, how it is decided, what its answer tells."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from commands.answers import Result
 from commands.view import CommandView
 from domain.refusals import Refusal
+from domain.streams import item_stream, location_stream, stock_stream
 from domain.values import Facts, Occasion
 
 Decide = Callable[[Any, CommandView, Occasion], Facts | Refusal]
@@ -25,3 +26,8 @@ class Handler:
     streams: Streams
     decide: Decide
     result: Callable[[Any, CommandView], Result]
+
+
+def shelf_streams(sku: str, place: str) -> Iterable[str]:
+    """All that decisions on one SKU at one location see."""
+    return stock_stream(sku, place), item_stream(sku), location_stream(place)

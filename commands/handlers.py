@@ -19,10 +19,11 @@ from commands import reservation_messages as reserve_say
 from commands import write_off_messages as write_off_say
 from commands.answers import Result
 from commands.count_handlers import COUNT_HANDLERS
-from commands.handler import Decide, Handler, Streams
+from commands.handler import Decide, Handler, Streams, shelf_streams
 from commands.kit_decisions import own_quantity
 from commands.kit_handlers import KIT_HANDLERS
 from commands.message import Message
+from commands.supply_handlers import SUPPLY_HANDLERS
 from commands.view import CommandView
 from domain.streams import (
     POLICY_STREAM,
@@ -38,10 +39,6 @@ from domain.streams import (
 )
 
 
-def _shelf_streams(sku: str, place: str) -> Iterable[str]:
-    return stock_stream(sku, place), item_stream(sku), location_stream(place)
-
-
 def _stock_command(
     decide: Decide,
     *,
@@ -49,7 +46,7 @@ def _stock_command(
     also: Callable[[Any], Iterable[str]] = lambda _: (),
 ) -> Handler:
     def streams(command: Any, _: CommandView) -> Iterable[str]:  # noqa: ANN401 - any stock command
-        yield from _shelf_streams(command.sku, command.location)
+        yield from shelf_streams(command.sku, command.location)
         for units in getattr(command, "lots", ()):
             yield lot_stream(command.sku, units.lot)
         for serial in getattr(command, "serials", ()):
@@ -94,6 +91,12 @@ def _item_command(
     )
 
 
+def _location_streams(command: say.RegisterLocation, _: CommandView) -> Iterable[str]:
+    yield location_stream(command.location)
+    if command.parent is not None:
+        yield location_stream(command.parent)
+
+
 def _order_command(
     decide: Decide,
     streams: Streams,
@@ -113,7 +116,7 @@ def _order_command(
 def _proposed_streams(command: order_say.PlaceOrder, _: CommandView) -> Iterable[str]:
     yield order_stream(command.order_id)
     for line in command.lines:
-        yield from _shelf_streams(line.sku, line.location)
+        yield from shelf_streams(line.sku, line.location)
 
 
 def _order_streams(command: Any, view: CommandView) -> Iterable[str]:  # noqa: ANN401 - as above
@@ -121,7 +124,7 @@ def _order_streams(command: Any, view: CommandView) -> Iterable[str]:  # noqa: A
     yield order_stream(command.order_id)
     order = view.order(command.order_id)
     for stream in order.stock_streams if order else ():
-        yield from _shelf_streams(*sku_and_location(stream))
+        yield from shelf_streams(*sku_and_location(stream))
 
 
 def _charge_streams(command: order_say.RecordCharge, _: CommandView) -> Iterable[str]:
@@ -156,7 +159,7 @@ def _lines_to_reserve(command: reserve_say.ReserveCart, _: CommandView) -> Itera
     yield cart_stream(command.reservation_id)
     yield POLICY_STREAM
     for line in command.lines:
-        yield from _shelf_streams(line.sku, line.location)
+        yield from shelf_streams(line.sku, line.location)
 
 
 def _cart_streams(command: Any, view: CommandView) -> Iterable[str]:  # noqa: ANN401 - as above
@@ -165,7 +168,7 @@ def _cart_streams(command: Any, view: CommandView) -> Iterable[str]:  # noqa: AN
     yield POLICY_STREAM
     cart = view.cart(command.reservation_id)
     for stream in cart.stock_streams if cart else ():
-        yield from _shelf_streams(*sku_and_location(stream))
+        yield from shelf_streams(*sku_and_location(stream))
 
 
 def _policy_command(decide: Decide) -> Handler:
@@ -183,7 +186,7 @@ HANDLERS: Mapping[type[Message], Handler] = {
     say.DiscontinueItem: _item_command(decisions.discontinue_item),
     say.RegisterLocation: Handler(
         main=lambda command: location_stream(command.location),
-        streams=lambda command, _: (location_stream(command.location),),
+        streams=_location_streams,
         decide=decisions.register_location,
         result=lambda *_: {},
     ),
@@ -233,4 +236,5 @@ HANDLERS: Mapping[type[Message], Handler] = {
     reserve_say.OpenQuota: _policy_command(reserving.open_quota),
     **KIT_HANDLERS,
     **COUNT_HANDLERS,
+    **SUPPLY_HANDLERS,
 }

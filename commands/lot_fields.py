@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from commands.fields import Id, Quantity
+from commands.fields import Day, Id, Quantity
 from domain.named_units import UNNAMED, LotQuantity, NamedUnits
 from domain.values import LOTS_MAX
-
-DAY = re.compile(r"\d{4}-\d\d-\d\d")
-
-
-def _day(value: object) -> object:
-    if (type(value) is date) or (isinstance(value, str) and DAY.fullmatch(value)):
-        return value
-    raise PydanticCustomError("day", "write a day, 2026-03-31")
-
-
-Day = Annotated[date, BeforeValidator(_day)]
 
 
 class LotUnits(BaseModel):

@@ -7,8 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from commands.fields import Id, Note, Quantity
-from commands.lot_fields import Day
+from commands.fields import Day, Id, Note, Quantity
 from commands.message import Message
 from domain.events import Removal
 from domain.values import SHELF_LIFE_DAYS_MAX

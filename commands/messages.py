@@ -45,6 +45,7 @@ from commands.lot_messages import (
     SetHandling,
 )
 from commands.message import Message
+from commands.move_messages import MoveStock
 from commands.order_messages import (
     AllocateOrder,
     CancelOrder,
@@ -53,6 +54,14 @@ from commands.order_messages import (
     ShipOrder,
     UnitPrice,
 )
+from commands.purchase_messages import (
+    ApprovePurchase,
+    CancelPurchase,
+    ChangePurchase,
+    ClosePurchase,
+    PlacePurchase,
+    ReceivePurchase,
+)
 from commands.reservation_messages import (
     ExpireCart,
     ExtendCart,
@@ -60,6 +69,13 @@ from commands.reservation_messages import (
     ReleaseCart,
     ReserveCart,
     SetPolicy,
+)
+from commands.transfer_messages import (
+    CancelTransfer,
+    CloseTransfer,
+    DispatchTransfer,
+    PlaceTransfer,
+    ReceiveTransfer,
 )
 from commands.write_off_messages import WriteOffStock
 from domain.events import Disposition, LocationType, Tracking
@@ -144,6 +160,9 @@ class RegisterLocation(Message):
     location_type: LocationType = "warehouse"
     latitude_microdegrees: Latitude | None = None
     longitude_microdegrees: Longitude | None = None
+    parent: Annotated[
+        Id | None, Field(description="The location that this one is a part of, as a bin is.")
+    ] = None
 
     @model_validator(mode="after")
     def coordinates_come_in_pairs(self) -> Self:
@@ -301,7 +320,19 @@ Command = Annotated[
     | AskRecount
     | SubmitCount
     | CancelCount
-    | WriteOffStock,
+    | WriteOffStock
+    | PlacePurchase
+    | ApprovePurchase
+    | ChangePurchase
+    | ReceivePurchase
+    | ClosePurchase
+    | CancelPurchase
+    | PlaceTransfer
+    | DispatchTransfer
+    | ReceiveTransfer
+    | CloseTransfer
+    | CancelTransfer
+    | MoveStock,
     Field(discriminator="type"),
 ]
 COMMAND: TypeAdapter[Command] = TypeAdapter(Command)

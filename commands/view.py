@@ -21,6 +21,7 @@ from domain.location import Location
 from domain.lot import Lot
 from domain.order import Order
 from domain.policy import Policy
+from domain.purchase import Purchase
 from domain.serial import Serial
 from domain.shelf import Shelf
 from domain.stock import Stock
@@ -35,10 +36,13 @@ from domain.streams import (
     location_stream,
     lot_stream,
     order_stream,
+    purchase_stream,
     serial_stream,
     sku_and_location,
     stock_stream,
+    transfer_stream,
 )
+from domain.transfer import Transfer
 from domain.values import Fact
 
 Found = TypeVar("Found")
@@ -137,6 +141,12 @@ class CommandView(Overlay):
 
     def count(self, count_id: str) -> CycleCount | None:
         return cast("CycleCount | None", self._state(count_stream(count_id)))
+
+    def purchase(self, purchase_id: str) -> Purchase | None:
+        return cast("Purchase | None", self._state(purchase_stream(purchase_id)))
+
+    def transfer(self, transfer_id: str) -> Transfer | None:
+        return cast("Transfer | None", self._state(transfer_stream(transfer_id)))
 
     def shelf(self, sku: str, location: str) -> Shelf:
         stream = stock_stream(sku, location)

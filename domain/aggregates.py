@@ -16,7 +16,9 @@ from domain import (
     moving_stock,
     order,
     policy,
+    purchase,
     serial,
+    transfer,
 )
 from domain.assembly import Assembly
 from domain.cart import Cart
@@ -47,6 +49,7 @@ from domain.events import (
     OrderPlaced,
     OrderShipped,
     PolicySet,
+    PurchaseEvent,
     QuotaOpened,
     RecallEnded,
     ReplayPromoted,
@@ -54,6 +57,7 @@ from domain.events import (
     ReservedUnitsCounted,
     SerialLeft,
     SerialPlaced,
+    TransferEvent,
     UnitDefined,
 )
 from domain.item import Item
@@ -61,12 +65,26 @@ from domain.location import Location
 from domain.lot import Lot
 from domain.order import Order
 from domain.policy import Policy
+from domain.purchase import Purchase
 from domain.serial import Serial
 from domain.stock import Stock
 from domain.streams import StreamKind, kind_of, sku_and_location
+from domain.transfer import Transfer
 
 State = (
-    Item | Location | Stock | Order | Charge | Lot | Serial | Cart | Policy | Assembly | CycleCount
+    Item
+    | Location
+    | Stock
+    | Order
+    | Charge
+    | Lot
+    | Serial
+    | Cart
+    | Policy
+    | Assembly
+    | CycleCount
+    | Purchase
+    | Transfer
 )
 
 STATE_TYPES: Mapping[StreamKind, type[State]] = {
@@ -81,6 +99,8 @@ STATE_TYPES: Mapping[StreamKind, type[State]] = {
     "policy": Policy,
     "assembly": Assembly,
     "count": CycleCount,
+    "purchase": Purchase,
+    "transfer": Transfer,
 }
 
 
@@ -128,6 +148,12 @@ def evolve(state: State | None, event: Event, occurred_at: datetime) -> State | 
         case _ if isinstance(event, CountEvent):
             known_count = state if isinstance(state, CycleCount) else None
             return cycle_count.evolve(known_count, event, occurred_at)
+        case _ if isinstance(event, PurchaseEvent):
+            known_purchase = state if isinstance(state, Purchase) else None
+            return purchase.evolve(known_purchase, event, occurred_at)
+        case _ if isinstance(event, TransferEvent):
+            known_transfer = state if isinstance(state, Transfer) else None
+            return transfer.evolve(known_transfer, event, occurred_at)
         case _:
             return (
                 moving_stock.evolve(state, event, occurred_at)

@@ -11,11 +11,14 @@ from domain.register import NOTHING_KNOWN, Register
 from domain.shelf import Shelf, StockDraft, closed
 from domain.values import Fact, Facts, Occasion
 
+Shelves = Mapping[str, Shelf]
+"""Shelves by the names of their stocks' streams."""
+
 
 class Drafts:
     """One draft for each stock, made when it is first asked for."""
 
-    def __init__(self, shelves: Mapping[str, Shelf], occasion: Occasion) -> None:
+    def __init__(self, shelves: Shelves, occasion: Occasion) -> None:
         self._shelves = shelves
         self._occasion = occasion
         self._drafts: dict[str, StockDraft] = {}

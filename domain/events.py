@@ -45,6 +45,7 @@ from domain.facts.items import (
     Tracking,
     UnitDefined,
 )
+from domain.facts.lines import LineLot, LineUnits
 from domain.facts.locations import LocationNested, LocationRegistered, LocationType
 from domain.facts.lots import LotLocated, LotRecalled, LotRegistered, RecallEnded
 from domain.facts.moves import (
@@ -77,6 +78,16 @@ from domain.facts.promises import (
     StockShipped,
     UncoveredPromise,
 )
+from domain.facts.purchases import (
+    PurchaseApproved,
+    PurchaseCancelled,
+    PurchaseChanged,
+    PurchaseClosed,
+    PurchaseLine,
+    PurchasePlaced,
+    PurchaseReceived,
+    ReceivedLine,
+)
 from domain.facts.replays import ReplayPromoted, ReplayRolledBack
 from domain.facts.serials import SerialLeft, SerialPlaced
 from domain.facts.stock import (
@@ -89,6 +100,16 @@ from domain.facts.stock import (
     StockReturned,
 )
 from domain.facts.traces import StockTraced, TracedUnits
+from domain.facts.transfers import (
+    ArrivedLine,
+    Remainder,
+    TransferCancelled,
+    TransferClosed,
+    TransferDispatched,
+    TransferLine,
+    TransferPlaced,
+    TransferReceived,
+)
 
 ItemEvent = (
     ItemRegistered | ItemDescribed | ItemDiscontinued | UnitDefined | KitComposed | HandlingSet
@@ -128,6 +149,17 @@ StockEvent = (
     | StockTraced
 )
 OrderEvent = OrderPlaced | OrderAllocated | OrderShipped | OrderCancelled
+PurchaseEvent = (
+    PurchasePlaced
+    | PurchaseApproved
+    | PurchaseChanged
+    | PurchaseReceived
+    | PurchaseClosed
+    | PurchaseCancelled
+)
+TransferEvent = (
+    TransferPlaced | TransferDispatched | TransferReceived | TransferClosed | TransferCancelled
+)
 ChargeEvent = ChargeRecorded
 CartEvent = CartReserved | CartExtended | CartReleased | CartExpired | CartConverted
 PolicyEvent = PolicySet | ReservedUnitsCounted | QuotaOpened
@@ -148,6 +180,8 @@ Event = (
     | SerialEvent
     | CartEvent
     | PolicyEvent
+    | PurchaseEvent
+    | TransferEvent
     | ReplayEvent
     | ReplayEvent
     | AssemblyEvent

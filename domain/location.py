@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain.events import LocationEvent, LocationNested, LocationRegistered, LocationType
-from domain.refusals import LocationExists, Refusal
+from domain.refusals import LocationExists, Refusal, UnknownLocation
 from domain.streams import location_stream
 from domain.values import Fact, Facts, Occasion
 
@@ -39,14 +39,35 @@ def evolve(
 
 
 def register(
-    location: Location | None, proposed: LocationRegistered, occasion: Occasion
+    location: Location | None,
+    proposed: LocationRegistered,
+    occasion: Occasion,
+    *,
+    parent_id: str | None = None,
+    parent: Location | None = None,
 ) -> Facts | Refusal:
-    """The proposed event becomes a fact unless the id is taken."""
+    """The proposed event becomes a fact unless the id is taken. `parent` is the location that
+    `parent_id` names: the place that this one is a part of.
+    """
     if location is not None:
         return LocationExists(location=proposed.location)
+    if parent_id is not None and parent is None:
+        return UnknownLocation(location=parent_id)
     fact = Fact(
         stream=location_stream(proposed.location),
         event=proposed,
+        event_id=occasion.new_id(),
+        occurred_at=occasion.occurred_at,
+    )
+    return (fact, *_nested(proposed.location, parent, occasion))
+
+
+def _nested(location: str, parent: Location | None, occasion: Occasion) -> Facts:
+    if parent is None:
+        return ()
+    fact = Fact(
+        stream=location_stream(location),
+        event=LocationNested(location=location, parent=parent.location),
         event_id=occasion.new_id(),
         occurred_at=occasion.occurred_at,
     )

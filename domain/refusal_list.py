@@ -10,7 +10,9 @@ from domain import (
     refusals_grounds,
     refusals_kits,
     refusals_lots,
+    refusals_purchases,
     refusals_reservations,
+    refusals_transfers,
     refusals_units,
 )
 from domain.refusals import Refusal
@@ -21,7 +23,9 @@ MODULES: tuple[ModuleType, ...] = (
     refusals_grounds,
     refusals_kits,
     refusals_lots,
+    refusals_purchases,
     refusals_reservations,
+    refusals_transfers,
     refusals_units,
 )
 

@@ -79,6 +79,8 @@ class ItemDiscontinuedAlready(Refusal):
     code: ClassVar[str] = "item_discontinued"
     sku: str
     discontinued_at: datetime
+    line: int | None = None
+    also: tuple[Refusal, ...] = ()
 
     def sentence(self) -> str:
         return f"Item {self.sku} is discontinued since {self.discontinued_at.isoformat()}."

@@ -17,6 +17,8 @@ StreamKind = Literal[
     "policy",
     "assembly",
     "count",
+    "purchase",
+    "transfer",
 ]
 KINDS = frozenset(get_args(StreamKind))
 
@@ -67,6 +69,16 @@ def cart_stream(reservation_id: str) -> str:
 
 
 POLICY_STREAM = "policy-ledger"
+
+
+def purchase_stream(purchase_id: str) -> str:
+    """`purchase-<id>`."""
+    return f"purchase-{purchase_id}"
+
+
+def transfer_stream(transfer_id: str) -> str:
+    """`transfer-<id>`."""
+    return f"transfer-{transfer_id}"
 
 
 def assembly_stream(assembly_id: str) -> str:

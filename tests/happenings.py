@@ -19,17 +19,24 @@ from domain.streams import (
     location_stream,
     lot_stream,
     order_stream,
+    purchase_stream,
     replay_stream,
     serial_stream,
     stock_stream,
+    transfer_stream,
 )
 from tests.kit_happenings import assembly, cycle_count
+from tests.supply_happenings import bought, sent
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 PLACES = ("WH", "SHOP/1")
 
 
 def stream_of(event: Event) -> str:
+    if isinstance(event, facts.PurchaseEvent):
+        return purchase_stream(event.purchase_id)
+    if isinstance(event, facts.TransferEvent):
+        return transfer_stream(event.transfer_id)
     match event:
         case (
             facts.ItemRegistered()
@@ -357,6 +364,8 @@ HAPPENINGS: Sequence[Callable[[int, int, dict[str, Any]], list[Event]]] = (
     _conditions,
     _arrivals,
     _moves,
+    bought,
+    sent,
     _waiting,
     _lots,
     _a_lot,

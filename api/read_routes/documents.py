@@ -93,6 +93,18 @@ ROUTES: Mapping[StreamKind, Routes] = {
         words=("count of many SKUs, line by line", "counts"),
         tag="stock",
     ),
+    "purchase": Routes(
+        path="purchases",
+        name="purchases",
+        words=("purchase, and what came of each line", "purchases"),
+        tag="supply",
+    ),
+    "transfer": Routes(
+        path="transfers",
+        name="transfers",
+        words=("transfer, and what arrived of each line", "transfers"),
+        tag="supply",
+    ),
 }
 """By kind, in the order of the kinds."""
 

@@ -10,7 +10,9 @@ from datetime import date
 from typing import Literal
 
 ArrivalSource = Literal["purchase", "transfer"]
-ArrivalOutcome = Literal["received", "short", "rejected", "cancelled", "lost"]
+ArrivalOutcome = Literal[
+    "received", "short", "rejected", "cancelled", "lost", "returned", "rescheduled"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +31,8 @@ class ArrivalExpected:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArrivalClosed:
     """So many of the expected units are expected no more. Those received are a fact of their own
-    (StockReceived, StockArrived), which says how many really came.
+    (StockReceived, StockArrived), which says how many really came; those rescheduled are expected
+    anew, on another day, by the next fact.
     """
 
     sku: str

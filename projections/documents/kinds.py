@@ -17,8 +17,10 @@ from projections.documents.kind import Kind
 from projections.documents.locations import LOCATIONS
 from projections.documents.lots import LOTS
 from projections.documents.policies import POLICIES
+from projections.documents.purchases import PURCHASES
 from projections.documents.serials import SERIALS
 from projections.documents.stocks import STOCKS
+from projections.documents.transfers import TRANSFERS
 from projections.reading import stored_names
 
 _KINDS: tuple[Kind[Any], ...] = (
@@ -31,6 +33,8 @@ _KINDS: tuple[Kind[Any], ...] = (
     POLICIES,
     ASSEMBLIES,
     COUNTS,
+    PURCHASES,
+    TRANSFERS,
 )
 KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in _KINDS}
 KIND_OF: Mapping[str, Kind[Any]] = {

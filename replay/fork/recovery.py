@@ -1,7 +1,8 @@
 """Past commands, recovered from their events: everything that a decision was made of is in there.
 
-What is not: the version a command expected, a customer's own name, and whether a shipment named its
-lines or asked for all that was left. None of these changes what is decided.
+What is not: the version a command expected, a customer's own name, and whether a shipment (or the
+dispatch of a transfer) named its lines or asked for all that was left. None of these changes what
+is decided.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ from typing import Any
 
 from commands import kit_messages as kit_say
 from commands import messages as say
+from commands import move_messages as move_say
 from commands import order_messages as order_say
+from commands import purchase_messages as purchase_say
 from commands import reservation_messages as reserve_say
+from commands import transfer_messages as transfer_say
 from commands import write_off_messages as write_off_say
 from commands.message import Message
 from domain import events as facts
@@ -54,6 +58,18 @@ _MAIN: tuple[type[Event], ...] = (
     facts.KitAssembled,
     facts.KitDisassembled,
     facts.StockWrittenOff,
+    facts.PurchasePlaced,
+    facts.PurchaseApproved,
+    facts.PurchaseChanged,
+    facts.PurchaseReceived,
+    facts.PurchaseClosed,
+    facts.PurchaseCancelled,
+    facts.TransferPlaced,
+    facts.TransferDispatched,
+    facts.TransferReceived,
+    facts.TransferClosed,
+    facts.TransferCancelled,
+    facts.StockMovedOut,
     facts.StockReceived,
     facts.StockAdjusted,
     facts.StockCounted,
@@ -113,6 +129,83 @@ def _placed(event: facts.OrderPlaced, all_of_it: Sequence[Fact]) -> Message:
     )
 
 
+def _purchase_received(event: facts.PurchaseReceived, all_of_it: Sequence[Fact]) -> Message:
+    lines = tuple(
+        purchase_say.LineDelivered.model_construct(
+            line=each.line,
+            accepted=each.accepted,
+            rejected=each.rejected,
+            reason=each.reason,
+            **_named(each.lots, all_of_it),
+        )
+        for each in event.lines
+    )
+    return command(
+        purchase_say.ReceivePurchase,
+        purchase_id=event.purchase_id,
+        receipt_id=event.receipt_id,
+        lines=lines,
+    )
+
+
+def _transfer_dispatched(event: facts.TransferDispatched, all_of_it: Sequence[Fact]) -> Message:
+    return command(
+        transfer_say.DispatchTransfer,
+        transfer_id=event.transfer_id,
+        lines=_units(event.lines, all_of_it),
+    )
+
+
+def _transfer_received(event: facts.TransferReceived, all_of_it: Sequence[Fact]) -> Message:
+    return command(
+        transfer_say.ReceiveTransfer,
+        transfer_id=event.transfer_id,
+        receipt_id=event.receipt_id,
+        lines=_units(event.lines, all_of_it),
+    )
+
+
+def _stock_moved(event: facts.StockMovedOut, all_of_it: Sequence[Fact]) -> Message:
+    lots = [
+        facts.LineLot(lot=each.lot, quantity=-each.on_hand)
+        for fact in all_of_it
+        if isinstance(fact.event, facts.StockTraced) and fact.event.cause == "moved_out"
+        for each in fact.event.units
+    ]
+    return command(
+        move_say.MoveStock,
+        sku=event.sku,
+        origin=event.location,
+        destination=event.destination,
+        quantity=event.quantity,
+        move_id=event.move_id,
+        **_named(lots, all_of_it),
+    )
+
+
+def _units(
+    lines: Sequence[facts.LineUnits | facts.ArrivedLine], all_of_it: Sequence[Fact]
+) -> tuple[transfer_say.UnitsOfLine, ...]:
+    return tuple(
+        transfer_say.UnitsOfLine.model_construct(
+            line=each.line, quantity=each.quantity, **_named(each.lots, all_of_it)
+        )
+        for each in lines
+    )
+
+
+def _named(lots: Sequence[facts.LineLot], all_of_it: Sequence[Fact]) -> dict[str, Any]:
+    """A line's lots as a command names them: as serials, if that is what the facts say they are."""
+    serials = {
+        fact.event.serial
+        for fact in all_of_it
+        if isinstance(fact.event, facts.SerialPlaced | facts.SerialLeft)
+    }
+    if lots and all(each.lot in serials for each in lots):
+        return {"serials": tuple(each.lot for each in lots)}
+    return {"lots": tuple(lots)}
+
+
 def _same_fields(
     message: type[Message], *names: str, **renamed: str
 ) -> Callable[[Any, Sequence[Fact]], Message]:
@@ -128,12 +221,31 @@ def _same_fields(
 
 _SHELF = ("sku", "location")
 _GROUNDS = ("reason_code", "document", "approved_by")
+_PURCHASE = ("purchase_id",)
+_TRANSFER = ("transfer_id",)
 _HOLD = (*_SHELF, "reservation_id")
 _REBUILT: Mapping[type, Callable[[Any, Sequence[Fact]], Message]] = {
     facts.OrderPlaced: _placed,
     facts.OrderAllocated: _same_fields(order_say.AllocateOrder, "order_id"),
     facts.OrderShipped: _same_fields(order_say.ShipOrder, "order_id", "lines"),
     facts.OrderCancelled: _same_fields(order_say.CancelOrder, "order_id", "reason"),
+    facts.PurchasePlaced: _same_fields(
+        purchase_say.PlacePurchase, *_PURCHASE, "location", "supplier", "currency", "lines"
+    ),
+    facts.PurchaseApproved: _same_fields(purchase_say.ApprovePurchase, *_PURCHASE),
+    facts.PurchaseChanged: _same_fields(purchase_say.ChangePurchase, *_PURCHASE, "lines", "reason"),
+    facts.PurchaseReceived: _purchase_received,
+    facts.PurchaseClosed: _same_fields(purchase_say.ClosePurchase, *_PURCHASE, "reason"),
+    facts.PurchaseCancelled: _same_fields(purchase_say.CancelPurchase, *_PURCHASE, "reason"),
+    facts.TransferPlaced: _same_fields(
+        transfer_say.PlaceTransfer,
+        *(*_TRANSFER, "origin", "destination", "expected_on", "lines"),
+    ),
+    facts.TransferDispatched: _transfer_dispatched,
+    facts.TransferReceived: _transfer_received,
+    facts.TransferClosed: _same_fields(transfer_say.CloseTransfer, *_TRANSFER, "rest", "reason"),
+    facts.TransferCancelled: _same_fields(transfer_say.CancelTransfer, *_TRANSFER, "reason"),
+    facts.StockMovedOut: _stock_moved,
     facts.StockReceived: _same_fields(say.ReceiveStock, *_SHELF, "quantity", "document"),
     facts.KitAssembled: _same_fields(kit_say.Assemble, *_SHELF, "assembly_id", "quantity"),
     facts.KitDisassembled: _same_fields(kit_say.Disassemble, *_SHELF, "assembly_id", "quantity"),

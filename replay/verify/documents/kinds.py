@@ -12,8 +12,10 @@ from replay.verify.documents import (
     location,
     lot,
     policy,
+    purchase,
     serial,
     stock,
+    transfer,
 )
 from replay.verify.documents.fold import DocumentKind
 
@@ -27,6 +29,8 @@ KINDS: Mapping[str, DocumentKind] = {
     "policy": policy.KIND,
     "assembly": assembly.KIND,
     "count": count.KIND,
+    "purchase": purchase.KIND,
+    "transfer": transfer.KIND,
 }
 KIND_OF: Mapping[str, str] = {stored: name for name, kind in KINDS.items() for stored in kind.types}
 """By stored type."""

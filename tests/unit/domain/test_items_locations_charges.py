@@ -6,7 +6,7 @@ import pytest
 
 from domain.charge import Charge, record
 from domain.charge import evolve as evolve_charge
-from domain.events import ChargeRecorded, ItemDescribed, ItemDiscontinued
+from domain.events import ChargeRecorded, ItemDescribed, ItemDiscontinued, LocationNested
 from domain.item import Item, describe, discontinue, register
 from domain.item import evolve as evolve_item
 from domain.location import evolve as evolve_location
@@ -18,6 +18,7 @@ from domain.refusals import (
     ItemExists,
     LocationExists,
     UnknownItem,
+    UnknownLocation,
     UnknownOrder,
 )
 from tests.builders import (
@@ -89,6 +90,23 @@ def test_a_location_is_registered_once() -> None:
     assert register_location(known, location_registered(), occasion()) == LocationExists(
         location=PLACE
     )
+
+
+def test_a_bin_is_registered_as_a_part_of_a_location() -> None:
+    hall = evolve_location(None, location_registered(), minute(0))
+    proposed = location_registered("WH/01")
+    nested = LocationNested(location="WH/01", parent=PLACE)
+    decided = register_location(None, proposed, occasion(), parent_id=PLACE, parent=hall)
+    assert happened(decided) == [proposed, nested]
+    known = evolve_location(None, proposed, minute(0))
+    after = evolve_location(known, nested, minute(0))
+    assert after is not None
+    assert after.parent == PLACE
+
+
+def test_a_bin_of_nowhere_is_refused() -> None:
+    decided = register_location(None, location_registered("B"), occasion(), parent_id="nowhere")
+    assert decided == UnknownLocation(location="nowhere")
 
 
 @pytest.mark.parametrize("order", [None, Order(order_id="o", status="shipped", lines=())])
