@@ -120,7 +120,7 @@ def test_orders_and_one_with_its_lines_are_shown(page: Page, stack: Stack, shop:
 def test_every_read_model_says_in_words_how_old_it_is(page: Page, stack: Stack, shop: str) -> None:
     sign_in(page, stack, shop)
     page.get_by_role("link", name="Read models").click()
-    for name in ("stock_levels", "orders", "availability", "movements"):
+    for name in ("stock_levels", "orders", "documents", "availability", "movements"):
         row = page.get_by_role("row").filter(has_text=name)
         expect(row).to_contain_text("✔ up to date")
 

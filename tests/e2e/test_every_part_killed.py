@@ -19,7 +19,16 @@ RECOVERY_SECONDS_MAX = 60.0
 # Those of a line are killed at once; the next line when they are back.
 VICTIMS = (
     ("api",),
-    ("relay", "stock_levels", "orders", "availability", "movements", "processes", "verifier"),
+    (
+        "relay",
+        "stock_levels",
+        "orders",
+        "documents",
+        "availability",
+        "movements",
+        "processes",
+        "verifier",
+    ),
     ("redis", "clickhouse"),
     ("kafka",),
     ("postgres",),

@@ -24,7 +24,7 @@ from tests.parts import SharedParts
 from tests.planting import table_restored
 from tests.projection_side import drain
 from tests.stories import LAMP, STORY
-from tests.whole_store import Places, WholeStore, places_of, whole_store
+from tests.whole_store import READ_MODELS, Places, WholeStore, places_of, whole_store
 
 pytestmark = pytest.mark.xdist_group("verify")
 
@@ -100,6 +100,7 @@ def test_every_active_version_is_lawful_in_depth(store: WholeStore) -> None:
     assert report.laws[APPLIED].checked > 20
     assert {(each.name, each.state) for each in report.versions} == {
         ("availability v1", "active"),
+        ("documents v1", "active"),
         ("movements v1", "active"),
         ("orders v1", "active"),
         ("stock_levels v1", "active"),
@@ -220,7 +221,7 @@ def parked(request: pytest.FixtureRequest, places: Places) -> Iterator[tuple[Who
             drain(log, Refusing(found[name], event), event.shard)
             streams = ParkedStreams(log.pool, name, 1).streams()
             assert list(streams) == [(LEDGER, f"stock-{LAMP}@hall")]
-        store.catch_up(*({"stock_levels", "orders", "availability", "movements"} - {name}))
+        store.catch_up(*({*READ_MODELS} - {name}))
         yield store, name
 
 

@@ -60,7 +60,7 @@ def test_every_cell_is_explained_where_its_read_model_stands(
 ) -> None:
     store.catch_up("stock_levels", until=until)
     store.catch_up("availability", batch=7, until=until)
-    store.catch_up("orders", "movements")
+    store.catch_up("orders", "documents", "movements")
     done = explained(sampler(store).round())
     assert done.percent == 100.0
     assert {tally.entry.projection for tally in done.tallies} == set(READ_MODELS)

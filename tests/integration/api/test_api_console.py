@@ -36,7 +36,7 @@ def test_today_counts_what_was_recorded_since_midnight(sold: Business) -> None:
     assert (today.totals.units_on_hand, today.totals.units_available) == (10, 7)
     assert today.latest is not None
     assert [each.type for each in today.latest] == ["stock.committed.v1", "stock.received.v1"]
-    assert len(today.read_models) == 4
+    assert len(today.read_models) == 5
 
 
 def test_tomorrow_all_of_it_is_of_the_day_before(sold: Business) -> None:
@@ -89,6 +89,7 @@ def test_a_read_model_that_is_behind_shows_in_the_figures(sold: Business) -> Non
     states = figures(sold.process).read_models(ask(sold)).read_models
     assert {state.read_model: state.lag_events for state in states} == {
         "availability": 0,
+        "documents": 1,
         "movements": 1,
         "orders": 0,
         "stock_levels": 0,
