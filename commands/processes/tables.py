@@ -45,7 +45,7 @@ SELECT s.ledger, s.id, s.body::text
 """
 KEEP_STATES: Final = """
 INSERT INTO process_states (process, ledger, id, tenant, body)
-SELECT %(process)s, kept.ledger, kept.id, split_part(kept.ledger, '/', 1), kept.body::jsonb
+SELECT %(process)s, kept.ledger, kept.id, split_part(kept.ledger, '/', 1), kept.body::json
   FROM unnest(%(ledgers)s::text[], %(ids)s::text[], %(bodies)s::text[]) AS kept (ledger, id, body)
     ON CONFLICT (process, ledger, id) DO UPDATE
    SET body = excluded.body, changed_at = clock_timestamp()

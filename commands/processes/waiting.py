@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import structlog
 from msgspec import json
 from psycopg.rows import class_row
 
@@ -17,9 +19,12 @@ from commands.submission import Answer
 from eventlog.crash_points import crash_point
 from eventlog.postgres.connections import Pool, borrowed
 
-# A manager further behind the log than this sends nothing yet: what it has not seen may settle most
-# of what it would send, as after a rebuild of its tables.
+log = structlog.get_logger(__name__)
+
+# A manager that folds old history sends nothing yet: what it has not seen may settle most of what
+# it would send, as after a rebuild of its tables. One that is late, but in the present, does send.
 BEHIND_EVENTS_MAX: Final = 20_000
+PRESENT: Final = timedelta(minutes=5)
 DONE_KEPT: Final = timedelta(days=7)
 TRIMMED_MAX: Final = 5_000
 
@@ -31,7 +36,8 @@ SELECT t.process, t.ledger, t.task_id, t.tenant, t.instance, t.due_at, t.attempt
   JOIN projection_checkpoints AS c
     ON c.projection = 'process.' || t.process AND c.version = %(version)s AND c.shard = t.shard
  WHERE t.done_at IS NULL AND t.send_at <= %(now)s AND t.shard = ANY(%(shards)s)
-   AND t.process = ANY(%(processes)s) AND s.position - c.position <= %(behind)s
+   AND t.process = ANY(%(processes)s)
+   AND (s.position - c.position <= %(behind)s OR c.recorded_at > %(present)s)
  ORDER BY t.send_at LIMIT %(most)s
 """
 NEXT: Final = """
@@ -116,6 +122,7 @@ class Waiting:
             "shards": sorted(shards),
             "processes": list(self._managers),
             "behind": BEHIND_EVENTS_MAX,
+            "present": now - PRESENT,
             "most": most,
         }
         with (
@@ -180,17 +187,26 @@ class Waiting:
         for each in kept:
             if each.answer is not None:
                 instance = _instance(each.task)
-                sent = Sent(
-                    id=each.task.task_id,
-                    due_at=each.task.due_at,
-                    command=each.task.body(),
-                    answered_at=now,
-                    answer=each.answer,
-                )
-                reaction = manager.answered(sent, instance, turn.state(instance))
+                sent = _sent(each.task, each.answer, now)
+                try:
+                    reaction = manager.answered(sent, instance, turn.state(instance))
+                except Exception as error:  # noqa: BLE001 - one instance must not stop all others
+                    trace = "".join(traceback.format_exception(error))
+                    log.error("answer not taken", task=each.task.key, trace=trace)  # noqa: TRY400 - no locals
+                    continue
                 turn.take(instance, reaction, correlation=each.task.correlation)
         connection.execute(DONE, _outcomes(manager.name, kept, now))
         turn.write()
+
+
+def _sent(task: DueTask, answer: Answer, now: datetime) -> Sent:
+    return Sent(
+        id=task.task_id,
+        due_at=task.due_at,
+        command=task.body(),
+        answered_at=now,
+        answer=answer,
+    )
 
 
 def _instance(task: DueTask) -> Instance:

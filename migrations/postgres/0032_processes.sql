@@ -6,7 +6,7 @@ CREATE TABLE process_states (
     ledger      text COLLATE "C" NOT NULL,           -- of the instance
     id          text COLLATE "C" NOT NULL,
     tenant      text COLLATE "C" NOT NULL,
-    body        jsonb NOT NULL,
+    body        json NOT NULL,                       -- a state's maps may go by their order, which jsonb changes
     changed_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (process, ledger, id)
 );

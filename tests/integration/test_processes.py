@@ -194,6 +194,15 @@ class Follower:
         return Task(id=task, due_at=due_at, command=command)
 
 
+class Deaf(Follower):
+    """Takes no answer."""
+
+    name = "deaf"
+
+    def answered(self, sent: Sent, instance: Instance, state: Chain | None) -> Reaction[Chain]:
+        raise LookupError(sent.id, instance, state)
+
+
 class Abroad(Follower):
     """Counts in another ledger of the tenant."""
 
@@ -212,6 +221,18 @@ async def test_a_manager_hears_what_became_of_its_tasks(postgres_database: Datab
             [None, "count_exists"],
             ["count_exists", None],
         )
+
+
+async def test_a_manager_that_cannot_take_an_answer_keeps_nobody_else_waiting(
+    postgres_database: Database,
+) -> None:
+    dsn = postgres_database.log
+    async with write_side(dsn) as side, managing(dsn, [Deaf(), Clock()]) as managers:
+        await side.stock_up(10)
+        await side.send(**reserve("r1"))
+        assert await managers.settle() == 2
+        assert [task["outcome"] for task in managers.tasks()] == ["accepted"] * 2
+        assert [state["body"] for state in managers.states("deaf")] == [{"answers": []}]
 
 
 async def test_a_command_may_go_to_another_ledger_of_the_tenant(
@@ -319,10 +340,11 @@ class _FailsOnce:
         return await self.submit_truly(submissions, mode)
 
 
-async def test_a_manager_far_behind_the_log_sends_nothing_yet(
+async def test_a_manager_that_folds_old_history_sends_nothing_yet(
     postgres_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("commands.processes.waiting.BEHIND_EVENTS_MAX", 3)
+    monkeypatch.setattr("commands.processes.waiting.PRESENT", timedelta())
     dsn = postgres_database.log
     async with write_side(dsn) as side, managing(dsn) as managers:
         await side.stock_up(10)
@@ -333,7 +355,8 @@ async def test_a_manager_far_behind_the_log_sends_nothing_yet(
         ]
         await side.send_all(*receipts)
         assert await managers.sender().send_due() == 0
-        assert await managers.settle() == 1
+        monkeypatch.setattr("commands.processes.waiting.PRESENT", timedelta(minutes=5))
+        assert await managers.sender().send_due() == 1, "late, but of today"
 
 
 async def test_what_was_done_long_ago_is_dropped(postgres_database: Database) -> None:
