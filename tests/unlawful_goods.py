@@ -290,16 +290,16 @@ UNLAWFUL: Sequence[Unlawful] = (
             PILLS, facts.StockReceived(**PILL, quantity=3), traced(PILL, lot("L1", 3)),
             facts.StockShipped(**PILL, quantity=2), traced(PILL, lot("L2", -2)),
         ],
-        where="lot L2 of PILL at hall after",
+        where="lot L2 of PILL at hall in ledger",
     ),
     Unlawful(
         law="conservation",
         what="the same serial twice in one place",
         events=[
             PHONES, facts.StockReceived(**PHONE, quantity=2),
-            traced(PHONE, lot("S1", 1), lot("S1", 1)),
+            traced(PHONE, lot("S1", 1), lot("S1", 1)), placed("S1", "hall"),
         ],
-        where="serial S1 of PHONE at hall after",
+        where="serial S1 of PHONE in ledger",
     ),
     Unlawful(
         law="conservation",

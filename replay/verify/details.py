@@ -26,6 +26,10 @@ OF_DETAILS = frozenset(
 OrderLine = tuple[str, int]
 Arrival = tuple[str, str, int]
 """Source, its id, the line in it."""
+LotSums = tuple[int, int, int, int, int]
+"""On hand, picked, held; picked and held beyond on hand (a lot recalled after it was picked is
+both); held beyond on hand (units lost while they were held are held still).
+"""
 
 
 @dataclass(slots=True)
@@ -40,16 +44,24 @@ class Lot:
     def is_empty(self) -> bool:
         return not (self.on_hand or self.picked or self.held)
 
+    @property
+    def sums(self) -> LotSums:
+        both = max(0, self.picked + self.held - self.on_hand)
+        return self.on_hand, self.picked, self.held, both, max(0, self.held - self.on_hand)
+
 
 @dataclass(slots=True, eq=False)
 class Details:
-    """Units by what they are for: each map holds what is open, and nothing of none."""
+    """Units by what they are for: each map holds what is open, and nothing of none. `of_lots` are
+    the sums over the lots.
+    """
 
     picks: dict[OrderLine, int] = field(default_factory=dict)
     holds: dict[str, int] = field(default_factory=dict)
     arrivals: dict[Arrival, int] = field(default_factory=dict)
     queue: dict[OrderLine, int] = field(default_factory=dict)
     lots: dict[str, Lot] = field(default_factory=dict)
+    of_lots: LotSums = (0, 0, 0, 0, 0)
     muddle: str = ""
 
     @property
@@ -103,9 +115,13 @@ class Details:
     def _trace(self, data: Data) -> None:
         for told in data["units"]:
             lot = self.lots.setdefault(told["lot"], Lot())
+            before = lot.sums
             lot.on_hand += told.get("on_hand", 0)
             lot.picked += told.get("picked", 0)
             lot.held += told.get("held", 0)
+            sums = zip(self.of_lots, before, lot.sums, strict=True)
+            on_hand, picked, held, both, gone = (known - was + now for known, was, now in sums)
+            self.of_lots = on_hand, picked, held, both, gone
             if lot.is_empty:
                 del self.lots[told["lot"]]
 

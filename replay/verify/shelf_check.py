@@ -29,15 +29,11 @@ class ShelfCheck:
             )
         if (moved[2] or moved[3]) and details.picks:
             self._picked_of_line(row, data, stock)
-        lots = details.lots.values()
+        *_, both, gone = details.of_lots
         if row.type == PICKED:
-            # Units of a lot that was recalled after they were picked are both picked and held.
-            both = sum(max(0, lot.picked + lot.held - lot.on_hand) for lot in lots)
             room = stock.on_hand - stock.held + both
             self._within(row, stock, "picked", stock.picked, room)
         elif row.type == HELD:
-            # Units of a lot that were lost while they were held are held still.
-            gone = sum(max(0, lot.held - lot.on_hand) for lot in lots)
             self._within(row, stock, "held", stock.held, stock.on_hand + gone)
 
     def _picked_of_line(self, row: EventRow, data: Data, stock: Stock) -> None:

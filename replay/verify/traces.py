@@ -4,7 +4,6 @@ serials it moved, and they add up to the stock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from replay.verify.details import TRACED, Data, Lot
@@ -33,7 +32,7 @@ class TraceCheck:
         self._facts: dict[str, Fact] = {}
         self._untraced: dict[str, Units] = {}
         self._touched: dict[str, Stock] = {}
-        self._lots: dict[tuple[str, str], EventRow] = {}
+        self._moved: set[tuple[str, str]] = set()
 
     def stock(self, row: EventRow, data: Data, stock: Stock, moved: Move) -> None:
         """After an event of a tracked item's stock, or a trace, was folded."""
@@ -59,40 +58,37 @@ class TraceCheck:
         for stock in self._touched.values():
             self._law.checked += 1
             self._adds_up(stock)
-        for (stream, name), row in self._lots.items():
-            self._not_negative(self._touched[stream], name, row)
+        for stream, name in self._moved:
+            self._law.checked += 1
+            self._lot(self._touched[stream], name)
         self._facts.clear()
         self._touched.clear()
-        self._lots.clear()
+        self._moved.clear()
 
     def _begin(self, stock: Stock, units: Units) -> None:
         """What was there before its item was tracked is of no lot."""
         before = stock.on_hand - units[0], stock.picked - units[1], stock.held - units[2]
-        lots = stock.details.lots.values() if stock.details else ()
-        self._untraced[stock.stream] = _less(before, _sums(lots))
+        self._untraced[stock.stream] = _less(before, _traced(stock))
 
     def _trace(self, row: EventRow, data: Data, stock: Stock) -> None:
         self._law.checked += 1
         fact = self._facts.get(data["cause_event_id"])
-        told = _sums(
-            Lot(each.get("on_hand", 0), each.get("picked", 0), each.get("held", 0))
-            for each in data["units"]
-        )
+        told = _told(data)
         if fact is None or fact.traced or fact.row.stream != row.stream:
             self._differ(row, "a fact of its command and stock that has no trace yet", told)
         elif told != fact.units:
             self._differ(row, f"{fact.units}, as of the fact it traces", told)
         if fact is not None:
             fact.traced = True
-        for each in data["units"]:
-            self._lots[stock.stream, each["lot"]] = row
+        self._moved |= {(stock.stream, each["lot"]) for each in data["units"]}
 
-    def _not_negative(self, stock: Stock, name: str, row: EventRow) -> None:
-        """After the command: a count that swaps lots is taken back by a later one right behind."""
-        lot = (stock.details.lots if stock.details else {}).get(name, Lot())
+    def _lot(self, stock: Stock, name: str) -> None:
+        lots = stock.details.lots if stock.details else {}
+        lot = lots.get(name, Lot())
         if min(lot.on_hand, lot.picked, lot.held) < 0:
             self._law.differ(
-                where=f"lot {name} of {stock.name} after {row.name}",
+                where=f"lot {name} of {stock.name} in ledger {self._ledger}"
+                f" after position {stock.position}",
                 expected="0 or more of it",
                 found=f"on hand {lot.on_hand}, picked {lot.picked}, held {lot.held}",
             )
@@ -103,7 +99,7 @@ class TraceCheck:
         )
 
     def _adds_up(self, stock: Stock) -> None:
-        traced = _sums(stock.details.lots.values() if stock.details else ())
+        traced = _traced(stock)
         stocked = stock.on_hand, stock.picked, stock.held
         if _less(stocked, self._untraced.get(stock.stream, NONE)) != traced:
             self._law.differ(
@@ -114,13 +110,19 @@ class TraceCheck:
             )
 
 
-def _sums(lots: Iterable[Lot]) -> Units:
-    on_hand = picked = held = 0
-    for lot in lots:
-        on_hand += lot.on_hand
-        picked += lot.picked
-        held += lot.held
-    return on_hand, picked, held
+def _told(data: Data) -> Units:
+    units = data["units"]
+    on_hand = sum(each.get("on_hand", 0) for each in units)
+    return (
+        on_hand,
+        sum(each.get("picked", 0) for each in units),
+        sum(each.get("held", 0) for each in units),
+    )
+
+
+def _traced(stock: Stock) -> Units:
+    """What the lots have, all told."""
+    return NONE if stock.details is None else stock.details.of_lots[:3]
 
 
 def _less(units: Units, others: Units) -> Units:
