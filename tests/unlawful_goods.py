@@ -228,15 +228,15 @@ UNLAWFUL: Sequence[Unlawful] = (
     ),
     Unlawful(
         law="conservation",
-        what="parts consumed of which nothing comes",
+        what="parts consumed by no assembly",
         events=[facts.StockConsumed(**HALL, quantity=2, assembly_id="aX")],
-        where="assembly aX",
+        where="what aX consumed",
     ),
     Unlawful(
         law="conservation",
-        what="a product of nothing",
+        what="units produced by no assembly",
         events=[facts.StockProduced(**HALL, quantity=2, assembly_id="aX")],
-        where="assembly aX",
+        where="what aX produced",
     ),
     Unlawful(
         law="conservation",
