@@ -103,6 +103,18 @@ def due(units: int) -> dict[str, Any]:
     return {**HALL, "source": "purchase", "source_id": "PO", "line": 1, "quantity": units}
 
 
+def bought(accepted: int, over: int = 0) -> list[Event]:
+    """A purchase of three mugs, and what its receipt says of them."""
+    line = facts.PurchaseLine(line=1, sku=MUG, quantity=3)
+    told = facts.ReceivedLine(line=1, accepted=accepted, over=over)
+    return [
+        facts.PurchasePlaced(purchase_id="PO", location="hall", lines=(line,)),
+        facts.PurchaseApproved(purchase_id="PO"),
+        facts.ArrivalExpected(**due(3)),
+        facts.PurchaseReceived(purchase_id="PO", receipt_id="r", lines=(told,)),
+    ]
+
+
 def moved(units: int, destination: str = "shop") -> facts.StockMovedOut:
     return facts.StockMovedOut(**HALL, quantity=units, move_id="mX", destination=destination)
 
@@ -261,6 +273,24 @@ UNLAWFUL: Sequence[Unlawful] = (
         what="more units arrived than were sent, and nothing says so",
         events=[*sent(2), *came(3, 2)],
         where="transfer tX line 1",
+    ),
+    Unlawful(
+        law="conservation",
+        what="fewer units on hand than a receipt accepted",
+        events=[
+            *bought(3), facts.StockReceived(**HALL, quantity=2, document="PO"),
+            facts.ArrivalClosed(**due(3), outcome="received"),
+        ],
+        where="units accepted, and of them expected, by event",
+    ),
+    Unlawful(
+        law="conservation",
+        what="units received that were over and are expected no more",
+        events=[
+            *bought(3, over=1), facts.StockReceived(**HALL, quantity=3, document="PO"),
+            facts.ArrivalClosed(**due(3), outcome="received"),
+        ],
+        where="units accepted, and of them expected, by event",
     ),
     Unlawful(
         law="conservation",

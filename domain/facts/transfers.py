@@ -24,6 +24,8 @@ class TransferLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferPlaced:
+    """Units are to go from `origin` to `destination`: a plan, which promises nothing."""
+
     transfer_id: str
     origin: str
     destination: str
@@ -54,6 +56,8 @@ class ArrivedLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferReceived:
+    """One delivery, under the business's own name for it."""
+
     transfer_id: str
     receipt_id: str
     lines: tuple[ArrivedLine, ...]

@@ -8,15 +8,22 @@ from uuid import UUID
 
 from hypothesis import settings
 
-from domain.events import Event, ItemRegistered, LotRecalled
+from domain.events import Event, ItemRegistered, LotRecalled, Tracking
 from domain.refusals import Refusal
 from domain.streams import item_stream
 from domain.values import Fact, Facts
 from tests.builders import SKU
 from tests.commands_as_rows import judged, rows_of_facts
+from tests.property.test_supply_laws import SupplyChain
 from tests.property.test_tracked_laws import START, Tracked
 
 BESIDE = ("conservation", "no_oversell")
+
+
+def registered(sku: str, tracking: Tracking) -> Fact:
+    event = ItemRegistered(sku=sku, name="Lamp", tracking=tracking, attributes={})
+    named = UUID(bytes=sku.encode().ljust(16, b"-"))
+    return Fact(stream=item_stream(sku), event=event, event_id=named, occurred_at=START)
 
 
 class VerifiedLots(Tracked):
@@ -26,10 +33,7 @@ class VerifiedLots(Tracked):
 
     def __init__(self) -> None:
         super().__init__()
-        item = ItemRegistered(sku=SKU, name="Lamp", tracking=self.tracking, attributes={})
-        stream = item_stream(SKU)
-        registered = Fact(stream=stream, event=item, event_id=UUID(int=0), occurred_at=START)
-        self.told: list[Facts] = [(registered,)]
+        self.told: list[Facts] = [(registered(SKU, self.tracking),)]
 
     def record(
         self,
@@ -54,6 +58,31 @@ TestVerifiedLots = VerifiedLots.TestCase
 TestVerifiedLots.settings = settings(max_examples=settings().max_examples, stateful_step_count=20)
 TestVerifiedSerials = VerifiedSerials.TestCase
 TestVerifiedSerials.settings = TestVerifiedLots.settings
+
+
+class VerifiedSupply(SupplyChain):
+    """Purchases, transfers and moves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        items = self.supply.items.values()
+        self.told: list[Facts] = [(registered(each.sku, each.tracking),) for each in items]
+        record = self.supply.record
+
+        def recorded(decided: Facts | Refusal) -> list[Event]:
+            assert not isinstance(decided, Refusal)
+            self.told.append(decided)
+            return record(decided)
+
+        self.supply.record = recorded  # type: ignore[method-assign] # the machine's own world
+
+    def teardown(self) -> None:
+        for name, law in judged(rows_of_facts(self.told)).items():
+            assert law.difference is None, f"{name}: {law.difference.sentence()}"
+
+
+TestVerifiedSupply = VerifiedSupply.TestCase
+TestVerifiedSupply.settings = TestVerifiedLots.settings
 
 
 def test_a_recall_that_is_not_told_would_be_found() -> None:
