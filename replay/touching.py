@@ -12,11 +12,11 @@ from typing import Any, Final, NamedTuple
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from domain.streams import item_stream, stock_stream
 from eventlog.postgres.connections import Pool, borrowed
 from projections.documents.kinds import KIND_OF, KINDS
 from projections.queries.standing import position_before
 from projections.stock_facts import STOCK_TYPES
+from replay.sku_streams import ranges_of_sku
 
 # Of a longer part of the log, evenly spaced windows are counted, and scaled up.
 COUNTED_EVENTS_MAX: Final = 3_000_000
@@ -182,17 +182,14 @@ def _windows(part: _Part, scale: float) -> list[_Part]:
 
 
 def _values(selection: Selection, parts: Sequence[_Part]) -> dict[str, Any]:
-    items = [item_stream(sku) for sku in selection.skus]
-    stocks = [stock_stream(sku, "") for sku in selection.skus]
+    named = [each for sku in selection.skus for each in ranges_of_sku(sku)]
     return {
         "ledgers": [part.ledger for part in parts],
         "afters": [part.after for part in parts],
         "lasts": [part.last for part in parts],
         "types": sorted(selection.types) or None,
-        # All names that begin so: up to the name whose last character is the next one.
-        "firsts": items + stocks,
-        "ends": [f"{item}\x01" for item in items]
-        + [stock[:-1] + chr(ord(stock[-1]) + 1) for stock in stocks],
+        "firsts": [first for first, _ in named],
+        "ends": [end for _, end in named],
     }
 
 

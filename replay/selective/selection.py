@@ -18,6 +18,7 @@ from psycopg.rows import TupleRow
 from domain.streams import item_stream, order_stream, stock_stream
 from eventlog.codec import EVENT_TYPES, KNOWN_TYPES
 from projections.queries.standing import position_before
+from replay.sku_streams import ranges_of_sku
 
 STREAMS_MAX: Final = 200_000
 STREAMS_PER_PAGE: Final = 5_000
@@ -261,9 +262,7 @@ def _ranges(selection: Selection) -> list[tuple[str, str]]:
     if selection.location is not None:
         stream = stock_stream(sku, selection.location)
         return [(stream, f"{stream}\x01")]
-    item, stock = item_stream(sku), stock_stream(sku, "")
-    # All names that begin so: up to the name whose last character is the next one.
-    return [(item, f"{item}\x01"), (stock, stock[:-1] + chr(ord(stock[-1]) + 1))]
+    return ranges_of_sku(sku)
 
 
 def _lengths(

@@ -119,7 +119,8 @@ def counted(stores: World, wanted: Mapping[str, Any]) -> tuple[int, set[tuple[st
 
 def matches(event: RecordedEvent, wanted: Mapping[str, Any]) -> bool:
     sku = event.stream.partition("-")[2].partition("@")[0]
-    is_of_sku = event.stream.startswith(("item-", "stock-")) and sku in wanted.get("skus", ())
+    speaks_of_one = event.stream.startswith(("item-", "stock-", "lot-", "serial-"))
+    is_of_sku = speaks_of_one and sku in wanted.get("skus", ())
     return (
         event.type in wanted.get("types", {event.type})
         and event.tenant in wanted.get("tenants", {event.tenant})

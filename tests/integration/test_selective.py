@@ -149,6 +149,21 @@ def test_an_orders_row_and_the_stocks_it_moved_are_corrected(stores: World) -> N
     assert changed == {"order-the one", "stock-ORD@WH", "stock-ORD@SHOP/1"}
 
 
+def test_lots_and_serials_are_corrected_with_their_sku(stores: World) -> None:
+    lawful = stores.data()
+    rows = table_rows(stores.log, "documents_v1")
+    lots = {row["id"] for row in rows if (row["kind"], row["ledger"]) == ("lot", LEDGER)}
+    sku = min(lots).partition("@")[0]
+    stores.plant(
+        "UPDATE documents_v1 SET status = 'lost' WHERE kind = 'lot' AND ledger = %s", LEDGER
+    )
+    done = stores.correct(sku=sku, ledger=LEDGER, projections=("documents",))
+    changed = {change.key for each in done.outcomes for change in each.changes}
+    assert changed == {f"lot-{lot}" for lot in lots if lot.startswith(f"{sku}@")}
+    stores.correct(tenant="acme", projections=("documents",))
+    assert stores.data() == lawful
+
+
 def test_a_tenants_keys_are_corrected_and_nobody_elses(stores: World) -> None:
     stores.plant("UPDATE stock_levels_v1 SET picked = 9")
     stores.plant("UPDATE charges_v1 SET quantity = 99")
@@ -183,8 +198,11 @@ def _of_main(data: Any) -> list[dict[str, Any]]:
 def test_a_range_of_time_selects_what_was_recorded_in_it_and_folds_what_was_before(
     stores: World,
 ) -> None:
+    received = facts.StockReceived(sku="SKU-3", location="WH", quantity=2)
+    stores.log.append("other/main", received)
+    stores.follow("other/main")
     start = datetime.now(UTC)
-    stores.log.append(LEDGER, facts.StockReceived(sku="SKU-3", location="WH", quantity=2))
+    stores.log.append(LEDGER, received)
     end = datetime.now(UTC) + timedelta(seconds=1)
     stores.follow()
     lawful = stores.data()
