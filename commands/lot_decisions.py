@@ -10,7 +10,8 @@ from commands import lot_messages as say
 from commands.answers import Result
 from commands.view import CommandView
 from domain import holds, item, lot, recalls
-from domain.events import HandlingSet, LotRecalled, LotRegistered, RecallEnded
+from domain.events import HandlingSet, LotRecalled, LotRegistered, RecallEnded, StockHeld
+from domain.grounds import Grounds, rules_of
 from domain.refusals import Refusal
 from domain.streams import item_stream, location_stream, lot_stream, sku_and_location
 from domain.values import Facts, Occasion
@@ -40,23 +41,35 @@ def register_lot(
 
 
 def hold_stock(command: say.HoldStock, view: CommandView, occasion: Occasion) -> Facts | Refusal:
-    return holds.hold(
-        view.shelf(command.sku, command.location),
-        command.hold_id,
-        command.kind,
-        command.quantity,
-        occasion,
+    proposed = StockHeld(
+        sku=command.sku,
+        location=command.location,
+        hold_id=command.hold_id,
+        kind=command.kind,
+        quantity=command.quantity,
         lot=command.lot,
-        reason_code=command.reason_code,
+        reason_code=command.reason_code or "",
         reason=command.reason,
+        document=command.document,
+        approved_by=command.approved_by,
     )
+    shelf = view.shelf(command.sku, command.location)
+    return holds.hold(shelf, proposed, occasion, rules=rules_of(view.policy()))
 
 
 def release_hold(
     command: say.ReleaseHold, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
     shelf = view.shelf(command.sku, command.location)
-    return holds.release(shelf, command.hold_id, command.quantity, occasion, reason=command.reason)
+    return holds.release(
+        shelf,
+        command.hold_id,
+        command.quantity,
+        occasion,
+        reason=command.reason,
+        grounds=Grounds(document=command.document, approved_by=command.approved_by),
+        rules=rules_of(view.policy()),
+    )
 
 
 def expire_lot(command: say.ExpireLot, view: CommandView, occasion: Occasion) -> Facts | Refusal:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from commands.fields import Day, Id, Note, Quantity
+from commands.fields import Approver, Day, Id, Note, Quantity, ReasonCode
 from commands.message import Message
 from domain.events import Removal
 from domain.values import SHELF_LIFE_DAYS_MAX
@@ -75,8 +75,10 @@ class HoldStock(Message):
     lot: Annotated[
         Id | None, Field(description="Of an item that is tracked: the lot, or the serial.")
     ] = None
-    reason_code: Note = ""
+    reason_code: ReasonCode | None = None
     reason: Note = ""
+    document: Note = ""
+    approved_by: Approver | None = None
 
 
 class ReleaseHold(Message):
@@ -90,6 +92,8 @@ class ReleaseHold(Message):
     hold_id: Id
     quantity: Quantity | None = None
     reason: Note = ""
+    document: Note = ""
+    approved_by: Approver | None = None
 
 
 class ExpireLot(Message):
@@ -116,7 +120,7 @@ class RecallLot(Message):
     sku: Id
     lot: Id
     recall_id: Id
-    reason_code: Annotated[Note, Field(min_length=1)]
+    reason_code: ReasonCode
     reason: Note = ""
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
+from commands.lot_messages import HoldStock, ReleaseHold
 from commands.message import Message
 from commands.messages import AdjustStock
 from commands.order_messages import PlaceOrder
@@ -19,7 +20,7 @@ Outcome = Literal["accepted", "refused", "key_conflict", "not_applied", "failed"
 
 SUBJECT = re.compile(r"sub_[0-9a-f]{32}")
 ACTOR = re.compile(r"sub_[0-9a-f]{32}|key_[A-Za-z0-9]{1,64}|system_[a-z0-9_]{1,64}")
-Approved = AdjustStock | WriteOffStock
+Approved = AdjustStock | WriteOffStock | HoldStock | ReleaseHold
 CORRELATION = re.compile(r"[ -~]{1,200}")
 
 

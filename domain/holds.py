@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from domain.events import HoldKind, HoldReleased, StockHeld
+from dataclasses import replace
+
+from domain.events import HoldReleased, StockHeld
+from domain.grounds import UNFOUNDED, UNRULED, GroundRules, Grounds, lacking
 from domain.lot_units import LotHoldKind, hold_id_of
 from domain.refusals import InsufficientStock, Refusal
+from domain.refusals_grounds import GroundsRefusal
 from domain.refusals_lots import (
     ExceedsHold,
     HoldExists,
@@ -26,46 +30,39 @@ LOT_HOLDS: tuple[LotHoldKind, ...] = ("recalled", "expired")
 
 
 def hold(
-    shelf: Shelf,
-    hold_id: str,
-    kind: HoldKind,
-    quantity: int,
-    occasion: Occasion,
-    *,
-    lot: str | None = None,
-    reason_code: str = "",
-    reason: str = "",
+    shelf: Shelf, proposed: StockHeld, occasion: Occasion, *, rules: GroundRules = UNRULED
 ) -> Facts | Refusal:
     """Keep units back that are there, neither held nor picked. Promises they were for are then
     uncovered, and named.
     """
-    stock = shelf.stock
+    stock, hold_id, quantity = shelf.stock, proposed.hold_id, proposed.quantity
     if (unknown := shelf.unknown()) is not None:
         return unknown
+    grounds = Grounds(reason_code=proposed.reason_code, approved_by=proposed.approved_by)
+    if (refusal := _unfounded(stock, grounds, quantity, rules, occasion)) is not None:
+        return refusal
     if hold_id in stock.holds or hold_id.startswith(tuple(f"{each}:" for each in LOT_HOLDS)):
         return HoldExists(hold_id=hold_id, sku=stock.sku, location=stock.location)
-    if (refusal := _not_to_be_held(shelf, quantity, lot)) is not None:
-        return refusal
+    if (short := _not_to_be_held(shelf, quantity, proposed.lot)) is not None:
+        return short
     draft = StockDraft(shelf, occasion)
-    draft.note(
-        StockHeld(
-            sku=stock.sku,
-            location=stock.location,
-            hold_id=hold_id,
-            kind=kind,
-            quantity=quantity,
-            lot=lot,
-            reason_code=reason_code,
-            reason=reason,
-        )
-    )
+    draft.note(proposed)
     return draft.facts()
 
 
 def release(
-    shelf: Shelf, hold_id: str, quantity: int | None, occasion: Occasion, *, reason: str = ""
+    shelf: Shelf,
+    hold_id: str,
+    quantity: int | None,
+    occasion: Occasion,
+    *,
+    reason: str = "",
+    grounds: Grounds = UNFOUNDED,
+    rules: GroundRules = UNRULED,
 ) -> Facts | Refusal:
-    """Let units of a hold go, with None all of them. A hold of a whole lot ends otherwise."""
+    """Let units of a hold go, with None all of them. A hold of a whole lot ends otherwise. Of
+    `rules` only the approval counts: why they were held is known.
+    """
     found = open_hold(shelf.stock, hold_id)
     if isinstance(found, Refusal):
         return found
@@ -74,8 +71,12 @@ def release(
     units = found.quantity if quantity is None else quantity
     if units > found.quantity:
         return ExceedsHold(hold_id=hold_id, requested=units, held=found.quantity)
+    asked = replace(rules, reason_codes=())
+    if (refusal := _unfounded(shelf.stock, grounds, units, asked, occasion)) is not None:
+        return refusal
     draft = StockDraft(shelf, occasion)
-    draft.note(let_go(shelf.stock, found, units, reason))
+    released = let_go(shelf.stock, found, units, reason)
+    draft.note(replace(released, document=grounds.document, approved_by=grounds.approved_by))
     return draft.facts()
 
 
@@ -126,6 +127,13 @@ def open_hold(stock: Stock, hold_id: str) -> Hold | UnknownHold:
     if found is None:
         return UnknownHold(hold_id=hold_id, sku=stock.sku, location=stock.location)
     return found
+
+
+def _unfounded(
+    stock: Stock, grounds: Grounds, quantity: int, rules: GroundRules, occasion: Occasion
+) -> GroundsRefusal | None:
+    sku, location, actor = stock.sku, stock.location, occasion.actor
+    return lacking(grounds, quantity, rules, sku=sku, location=location, actor=actor)
 
 
 def _not_to_be_held(

@@ -10,7 +10,10 @@ HoldKind = Literal["quality", "quarantine", "damaged", "recalled", "expired", "m
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockHeld:
-    """Units on hand that may neither be promised nor sent, under a hold that can be let go."""
+    """Units on hand that may neither be promised nor sent, under a hold that can be let go.
+
+    `approved_by` is the subject id of whoever agreed, where the ledger's policy asks for one.
+    """
 
     sku: str
     location: str
@@ -20,6 +23,8 @@ class StockHeld:
     lot: str | None = None
     reason_code: str = ""
     reason: str = ""
+    document: str = ""
+    approved_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,8 @@ class HoldReleased:
     hold_id: str
     quantity: int
     reason: str = ""
+    document: str = ""
+    approved_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@ unit is sent, a serial is in one place at a time, and a recall holds all there i
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from hypothesis import settings
@@ -35,7 +36,7 @@ from domain.stock_facts import accept_return, adjust, count, receive
 from domain.streams import stock_stream
 from domain.values import Facts, Occasion
 from tests.builders import PLACE, SKU, ids
-from tests.tracked_goods import Goods, parcel
+from tests.tracked_goods import Goods, held, parcel
 
 PLACES = (PLACE, "SHOP")
 NAMES = ("L1", "L2", "L3", "L4")
@@ -211,9 +212,8 @@ class Tracked(RuleBasedStateMachine):
         there = self.goods.stock(at).lots.get(lot)
         quantity = 1 if self.tracking == "serial" else quantity
         fits = there is not None and quantity <= there.free
-        decided = hold(
-            self.goods.shelf(at), self.name(), "quality", quantity, self.occasion(), lot=lot
-        )
+        kept = replace(held(quantity, lot, self.name()), location=at)
+        decided = hold(self.goods.shelf(at), kept, self.occasion())
         assert isinstance(decided, Refusal) != fits
         self.record(decided, may=Refusal)
 

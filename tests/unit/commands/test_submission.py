@@ -1,7 +1,10 @@
+from typing import get_args
+
 import pytest
 
+from commands.messages import COMMAND_TYPES
 from commands.order_messages import OrderedLine, PlaceOrder
-from commands.submission import Submission, subject_id
+from commands.submission import Approved, Submission, subject_id
 
 LINE = OrderedLine(line=1, sku="a", location="hall", quantity=1)
 
@@ -34,3 +37,8 @@ def test_an_actor_in_clear_cannot_submit(actor: str) -> None:
 def test_a_trace_that_is_no_plain_text_is_refused() -> None:
     with pytest.raises(ValueError, match="printable"):
         Submission(tenant="acme", actor="key_1", command=order(None), traceparent="a\nb")
+
+
+def test_every_command_that_names_an_approver_is_guarded() -> None:
+    naming = {each for each in COMMAND_TYPES.values() if "approved_by" in each.model_fields}
+    assert naming == set(get_args(Approved))

@@ -4,10 +4,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from domain.events import HoldReleased, LotRecalled, RecallEnded, StockHeld
+from domain.grounds import GroundRules, Grounds
 from domain.holds import expire_lot, hold, release
 from domain.promises import ship
 from domain.recalls import end_recall, recall, stock_streams
 from domain.refusals import InsufficientStock, Refusal, UnknownItem
+from domain.refusals_grounds import ApprovalNeeded, UnknownReasonCode
 from domain.refusals_lots import (
     ExceedsHold,
     HoldExists,
@@ -30,6 +32,7 @@ from tests.builders import (
     PLACE,
     SKU,
     committed,
+    happened,
     lost_order,
     occasion,
     received,
@@ -37,12 +40,31 @@ from tests.builders import (
     shelf,
     shortfall,
 )
-from tests.tracked_goods import NOON, Goods, lots, milk, on, parcel, phones, picked, serials, sold
+from tests.tracked_goods import (
+    NOON,
+    Goods,
+    held,
+    lots,
+    milk,
+    on,
+    parcel,
+    phones,
+    picked,
+    serials,
+    sold,
+)
 
 NEXT = "SHOP"
 AFTER = datetime(2026, 4, 2, tzinfo=UTC)
 RECALL = LotRecalled(sku=SKU, lot="L1", recall_id="R1", reason_code="glass")
 END = RecallEnded(sku=SKU, lot="L1", recall_id="R1")
+
+
+def quality(quantity: int, hold_id: str, **told: str) -> StockHeld:
+    """A hold on units of an item that is not tracked."""
+    return StockHeld(
+        sku=SKU, location=PLACE, hold_id=hold_id, kind="quality", quantity=quantity, **told
+    )
 
 
 def recalled(goods: Goods, minutes: int = 5) -> Facts | Refusal:
@@ -60,7 +82,7 @@ def ended(goods: Goods, end: RecallEnded = END) -> Facts | Refusal:
 
 def test_a_hold_keeps_units_from_being_promised_and_names_what_they_were_for() -> None:
     here = shelf(received(5), committed("o1", 4))
-    decided = hold(here, "h", "quality", 3, occasion(), reason_code="smell")
+    decided = hold(here, quality(3, "h", reason_code="smell"), occasion())
     assert not isinstance(decided, Refusal)
     assert [fact.event for fact in decided] == [
         StockHeld(
@@ -73,28 +95,28 @@ def test_a_hold_keeps_units_from_being_promised_and_names_what_they_were_for() -
 def test_a_hold_is_refused_for_units_that_are_not_there_or_not_told() -> None:
     plain, goods = shelf(received(5)), milk(("L1", 5, None))
     at = occasion()
-    assert hold(shelf(), "h", "quality", 1, at) == InsufficientStock(
+    assert hold(shelf(), quality(1, "h"), at) == InsufficientStock(
         sku=SKU, location=PLACE, requested=1, available=0
     )
-    assert hold(plain, "h", "quality", 1, at, lot="L1") == LotsNotTaken(sku=SKU, tracking="none")
-    assert hold(plain, "recalled:L1", "quality", 1, at) == HoldExists(
+    assert hold(plain, held(1, "L1", "h"), at) == LotsNotTaken(sku=SKU, tracking="none")
+    assert hold(plain, quality(1, "recalled:L1"), at) == HoldExists(
         hold_id="recalled:L1", sku=SKU, location=PLACE
     )
-    assert hold(goods.shelf(), "h", "quality", 1, at) == LotsMissing(
+    assert hold(goods.shelf(), quality(1, "h"), at) == LotsMissing(
         sku=SKU, location=PLACE, tracking="lot", quantity=1
     )
-    short = hold(goods.shelf(), "h", "quality", 6, at, lot="L1")
+    short = hold(goods.shelf(), held(6, "L1", "h"), at)
     assert isinstance(short, LotShort)
     assert (short.available, short.trouble) == (5, "absent")
-    goods.record(hold(goods.shelf(), "h", "quality", 2, on(1), lot="L1"))
-    assert isinstance(hold(goods.shelf(), "h", "quality", 2, on(2), lot="L1"), HoldExists)
+    goods.record(hold(goods.shelf(), held(2, "L1", "h"), on(1)))
+    assert isinstance(hold(goods.shelf(), held(2, "L1", "h"), on(2)), HoldExists)
     unknown = replace(shelf(), item=None)
-    assert hold(unknown, "h", "quality", 1, at) == UnknownItem(sku=SKU)
+    assert hold(unknown, quality(1, "h"), at) == UnknownItem(sku=SKU)
 
 
 def test_a_hold_is_let_go_in_parts_and_no_further() -> None:
     goods = milk(("L1", 5, None))
-    goods.record(hold(goods.shelf(), "h", "quality", 3, on(1), lot="L1"))
+    goods.record(hold(goods.shelf(), held(3, "L1", "h"), on(1)))
     assert release(goods.shelf(), "h", 4, on(2)) == ExceedsHold(hold_id="h", requested=4, held=3)
     goods.record(release(goods.shelf(), "h", 1, on(2)))
     assert goods.stock().lots["L1"].held == 2
@@ -140,7 +162,7 @@ def test_a_recall_holds_every_unit_everywhere_in_one_command() -> None:
     draft.note(sold(2))
     draft.note(picked(2))
     goods.record(draft.facts())
-    goods.record(hold(goods.shelf(), "h", "quality", 1, on(4), lot="L1"))
+    goods.record(hold(goods.shelf(), held(1, "L1", "h"), on(4)))
     events = goods.record(recalled(goods))
     assert events[0] == RECALL
     found = {(each.location, each.quantity) for each in events if isinstance(each, StockHeld)}
@@ -158,7 +180,7 @@ def test_a_recall_holds_every_unit_everywhere_in_one_command() -> None:
 
 def test_what_comes_in_of_a_recalled_lot_or_is_let_go_is_held_again() -> None:
     goods = milk(("L1", 5, None))
-    goods.record(hold(goods.shelf(), "h", "quality", 2, on(1), lot="L1"))
+    goods.record(hold(goods.shelf(), held(2, "L1", "h"), on(1)))
     goods.record(recalled(goods))
     goods.record(receive(goods.shelf(NEXT), 3, on(6), units=lots(L1=3)))
     assert goods.stock(NEXT).lots["L1"].held == 3
@@ -194,11 +216,29 @@ def test_a_lot_has_one_recall_at_a_time() -> None:
 
 
 def test_damaged_units_that_leave_are_not_those_of_a_hold() -> None:
-    here = shelf(received(5), returned(1, "damaged"), held_units(2))
+    here = shelf(received(5), returned(1, "damaged"), quality(2, "h"))
     refused = adjust(here, -2, "bin", occasion(), condition="damaged")
     assert refused == InsufficientStock(sku=SKU, location=PLACE, requested=2, available=1, held=1)
     assert not isinstance(adjust(here, -1, "bin", occasion(), condition="damaged"), Refusal)
 
 
-def held_units(quantity: int) -> StockHeld:
-    return StockHeld(sku=SKU, location=PLACE, hold_id="h", kind="quality", quantity=quantity)
+def test_a_hold_and_its_end_need_what_the_policy_asks_for() -> None:
+    here = shelf(received(5), quality(3, "h"))
+    rules = GroundRules(reason_codes=("smell",), approval_units=2)
+    asked = {"sku": SKU, "location": PLACE}
+    assert hold(here, quality(1, "n"), occasion(), rules=rules) == UnknownReasonCode(
+        **asked, reason_code="", allowed=("smell",)
+    )
+    smell = {"reason_code": "smell", "document": "QC 7"}
+    assert hold(here, quality(2, "n", **smell), occasion(), rules=rules) == ApprovalNeeded(
+        **asked, units=2, approval_units=2
+    )
+    assert release(here, "h", None, occasion(), rules=rules) == ApprovalNeeded(
+        **asked, units=3, approval_units=2
+    )
+    proposed = quality(1, "n", **smell)
+    assert happened(hold(here, proposed, occasion(), rules=rules)) == [proposed]
+    agreed = Grounds(approved_by="ann")
+    (released,) = happened(release(here, "h", None, occasion(), grounds=agreed, rules=rules))
+    assert isinstance(released, HoldReleased)
+    assert released.approved_by == "ann"
