@@ -149,3 +149,17 @@ def test_the_tracking_of_an_item_stays(dairy: Business) -> None:
         "/v1/commands/describe_item", json={"key": "d", "sku": SKU, "tracking": "none"}
     )
     assert (answer.status_code, answer.json()["code"]) == (409, "tracking_fixed")
+
+
+def test_whoever_approves_a_hold_is_not_named_in_the_log(dairy: Business) -> None:
+    hold = {"type": "hold_stock", "sku": SKU, "location": "hall", "hold_id": "q", "lot": "L1"}
+    let_go = {"type": "release_hold", "sku": SKU, "location": "hall", "hold_id": "q"}
+    dairy.submit(
+        {**hold, "key": "h", "kind": "quality", "quantity": 1, "approved_by": "Ann Example"},
+        {**let_go, "key": "l", "approved_by": "Ann Example"},
+    )
+    told = [event.data for event in dairy.events() if event.type.startswith("stock.hold")]
+    held = [event.data for event in dairy.events() if event.type == "stock.held.v1"]
+    for data in (*told, *held):
+        assert b"Ann" not in data
+        assert b'"approved_by":"sub_' in data
