@@ -24,6 +24,7 @@ PURCHASED = {
     "unit_price_micros": 21_000_000,
     "expected_on": "2026-03-09",
 }
+UNITS = {"line": 1, "quantity": 2}
 EXAMPLES: Mapping[str, Mapping[str, object]] = {
     "register_item": {"sku": "CHAIR-RED", "name": "Red chair", "category": "chairs"},
     "describe_item": {"sku": "CHAIR-RED", "safety_stock": 5},
@@ -46,8 +47,37 @@ EXAMPLES: Mapping[str, Mapping[str, object]] = {
     "end_recall": {**LOT, "recall_id": "R-2", "reason": "tested"},
     "place_order": {"order_id": "SO-1", "customer": "C-77", "currency": "GBP", "lines": [LINE]},
     "allocate_order": {"order_id": "SO-1"},
-    "ship_order": {"order_id": "SO-1", "lines": [{"line": 1, "quantity": 2}]},
+    "allocate_backorders": SHELF,
+    "confirm_payment": {"order_id": "SO-1", "payment_id": "PAY-9"},
+    "create_pick_list": {"order_id": "SO-1", "pick_id": "PICK-4", "location": "london"},
+    "cancel_pick_list": {"order_id": "SO-1", "pick_id": "PICK-4", "reason": "printer"},
+    "pick_order": {"order_id": "SO-1", "pick_id": "PICK-4", "lines": [UNITS]},
+    "pack_order": {"order_id": "SO-1", "parcel_id": "BOX-1", "location": "london"},
+    "ship_order": {
+        "order_id": "SO-1",
+        "lines": [UNITS],
+        "shipment_id": "SH-1",
+        "carrier": "Royal Mail",
+        "tracking": "RM123456785GB",
+    },
+    "deliver_shipment": {"order_id": "SO-1", "shipment_id": "SH-1"},
+    "cancel_shipment": {"order_id": "SO-1", "shipment_id": "SH-1", "reason": "never left"},
     "cancel_order": {"order_id": "SO-1", "reason": "changed mind"},
+    "close_order": {"order_id": "SO-1", "reason": "the rest is not wanted"},
+    "request_return": {"order_id": "SO-1", "return_id": "RMA-1", "lines": [UNITS]},
+    "inspect_return": {
+        "order_id": "SO-1",
+        "return_id": "RMA-1",
+        "location": "london",
+        "lines": [{**UNITS, "outcome": "restock"}],
+    },
+    "exchange_order": {
+        "order_id": "SO-1",
+        "return_id": "RMA-2",
+        "lines": [UNITS],
+        "replacement_id": "SO-2",
+        "replacement_lines": [LINE],
+    },
     "record_charge": {
         "charge_id": "SO-1/postage",
         "code": "POST",

@@ -1,4 +1,6 @@
-"""What the domain decides on each command: pure, from one command's sight of its ledger.
+"""What the domain decides on commands about items, locations and stock.
+
+Pure, from one command's sight of its ledger.
 
 Facts or a refusal. A stream that was not read before raises StreamNotLoadedError.
 """
@@ -8,25 +10,16 @@ Facts or a refusal. A stream that was not read before raises StreamNotLoadedErro
 from __future__ import annotations
 
 from commands import messages as say
-from commands import order_messages as order_say
 from commands import write_off_messages as write_off_say
 from commands.kit_decisions import own_quantity
 from commands.view import CommandView
-from domain import charge, fulfilment, item, location, promises, stock_facts, write_offs
-from domain.events import (
-    ChargeRecorded,
-    ItemRegistered,
-    LocationRegistered,
-    OrderLine,
-    OrderPlaced,
-    ShippedLine,
-    StockWrittenOff,
-)
+from domain import item, location, promises, stock_facts, write_offs
+from domain.events import ItemRegistered, LocationRegistered, StockWrittenOff
 from domain.grounds import Grounds, rules_of
 from domain.refusals import Refusal
 from domain.values import Facts, Occasion
 
-# --- items, locations, charges --------------------------------------------------------------------
+# --- items, locations -----------------------------------------------------------------------------
 
 
 def register_item(
@@ -78,22 +71,6 @@ def register_location(
         parent_id=command.parent,
         parent=None if command.parent is None else view.location(command.parent),
     )
-
-
-def record_charge(
-    command: order_say.RecordCharge, view: CommandView, occasion: Occasion
-) -> Facts | Refusal:
-    proposed = ChargeRecorded(
-        charge_id=command.charge_id,
-        code=command.code,
-        description=command.description,
-        quantity=command.quantity,
-        unit_price_micros=command.unit_price_micros,
-        currency=command.currency,
-        order_id=command.order_id,
-    )
-    order = None if command.order_id is None else view.order(command.order_id)
-    return charge.record(view.charge(command.charge_id), proposed, order, occasion)
 
 
 # --- stock ----------------------------------------------------------------------------------------
@@ -226,65 +203,3 @@ def expire_reservation(
 ) -> Facts | Refusal:
     stock = view.stock(command.sku, command.location)
     return promises.expire(stock, command.reservation_id, occasion)
-
-
-# --- orders ---------------------------------------------------------------------------------------
-
-
-def place_order(
-    command: order_say.PlaceOrder, view: CommandView, occasion: Occasion
-) -> Facts | Refusal:
-    proposed = OrderPlaced(
-        order_id=command.order_id,
-        customer=command.customer,
-        currency=command.currency,
-        lines=tuple(
-            OrderLine(
-                line=line.line,
-                sku=line.sku,
-                location=line.location,
-                quantity=line.quantity,
-                unit_price_micros=line.unit_price_micros,
-            )
-            for line in command.lines
-        ),
-    )
-    streams = fulfilment.stock_streams(proposed.lines)
-    order = view.order(command.order_id)
-    placed = fulfilment.place(
-        order, proposed, view.shelves(streams), occasion, allocate_lines=command.allocate
-    )
-    if isinstance(placed, Refusal) or not command.ship:
-        return placed
-    then = view.after(placed)
-    shipped = fulfilment.ship(
-        then.order(command.order_id), command.order_id, None, then.shelves(streams), occasion
-    )
-    return shipped if isinstance(shipped, Refusal) else (*placed, *shipped)
-
-
-def allocate_order(
-    command: order_say.AllocateOrder, view: CommandView, occasion: Occasion
-) -> Facts | Refusal:
-    order = view.order(command.order_id)
-    shelves = view.shelves(order.stock_streams if order else ())
-    return fulfilment.allocate(order, command.order_id, shelves, occasion)
-
-
-def ship_order(
-    command: order_say.ShipOrder, view: CommandView, occasion: Occasion
-) -> Facts | Refusal:
-    order = view.order(command.order_id)
-    shelves = view.shelves(order.stock_streams if order else ())
-    lines = None
-    if command.lines is not None:
-        lines = [ShippedLine(line=each.line, quantity=each.quantity) for each in command.lines]
-    return fulfilment.ship(order, command.order_id, lines, shelves, occasion)
-
-
-def cancel_order(
-    command: order_say.CancelOrder, view: CommandView, occasion: Occasion
-) -> Facts | Refusal:
-    order = view.order(command.order_id)
-    shelves = view.shelves(order.stock_streams if order else ())
-    return fulfilment.cancel(order, command.order_id, command.reason, shelves, occasion)

@@ -13,7 +13,6 @@ from typing import Any
 from commands import decisions, lot_decisions
 from commands import lot_messages as lot_say
 from commands import messages as say
-from commands import order_messages as order_say
 from commands import reservation_decisions as reserving
 from commands import reservation_messages as reserve_say
 from commands import write_off_messages as write_off_say
@@ -23,12 +22,12 @@ from commands.handler import Decide, Handler, Streams, shelf_streams
 from commands.kit_decisions import own_quantity
 from commands.kit_handlers import KIT_HANDLERS
 from commands.message import Message
+from commands.order_handlers import ORDER_HANDLERS
 from commands.supply_handlers import SUPPLY_HANDLERS
 from commands.view import CommandView
 from domain.streams import (
     POLICY_STREAM,
     cart_stream,
-    charge_stream,
     item_stream,
     location_stream,
     lot_stream,
@@ -95,42 +94,6 @@ def _location_streams(command: say.RegisterLocation, _: CommandView) -> Iterable
     yield location_stream(command.location)
     if command.parent is not None:
         yield location_stream(command.parent)
-
-
-def _order_command(
-    decide: Decide,
-    streams: Streams,
-) -> Handler:
-    def result(command: Any, view: CommandView) -> Result:  # noqa: ANN401 - any order command
-        order = view.order(command.order_id)
-        return {"status": None if order is None else order.status}
-
-    return Handler(
-        main=lambda command: order_stream(command.order_id),
-        streams=streams,
-        decide=decide,
-        result=result,
-    )
-
-
-def _proposed_streams(command: order_say.PlaceOrder, _: CommandView) -> Iterable[str]:
-    yield order_stream(command.order_id)
-    for line in command.lines:
-        yield from shelf_streams(line.sku, line.location)
-
-
-def _order_streams(command: Any, view: CommandView) -> Iterable[str]:  # noqa: ANN401 - as above
-    """An order's stocks are known when the order is: until then this raises, and is asked again."""
-    yield order_stream(command.order_id)
-    order = view.order(command.order_id)
-    for stream in order.stock_streams if order else ():
-        yield from shelf_streams(*sku_and_location(stream))
-
-
-def _charge_streams(command: order_say.RecordCharge, _: CommandView) -> Iterable[str]:
-    yield charge_stream(command.charge_id)
-    if command.order_id is not None:
-        yield order_stream(command.order_id)
 
 
 def _recall_command(decide: Decide) -> Handler:
@@ -214,16 +177,7 @@ HANDLERS: Mapping[type[Message], Handler] = {
     lot_say.ExpireLot: _stock_command(lot_decisions.expire_lot),
     lot_say.RecallLot: _recall_command(lot_decisions.recall_lot),
     lot_say.EndRecall: _recall_command(lot_decisions.end_recall),
-    order_say.PlaceOrder: _order_command(decisions.place_order, _proposed_streams),
-    order_say.AllocateOrder: _order_command(decisions.allocate_order, _order_streams),
-    order_say.ShipOrder: _order_command(decisions.ship_order, _order_streams),
-    order_say.CancelOrder: _order_command(decisions.cancel_order, _order_streams),
-    order_say.RecordCharge: Handler(
-        main=lambda command: charge_stream(command.charge_id),
-        streams=_charge_streams,
-        decide=decisions.record_charge,
-        result=lambda *_: {},
-    ),
+    **ORDER_HANDLERS,
     reserve_say.ReserveCart: _cart_command(reserving.reserve_cart, _lines_to_reserve),
     reserve_say.ExtendCart: _cart_command(reserving.extend_cart, _cart_streams),
     reserve_say.ReleaseCart: _cart_command(reserving.release_cart, _cart_streams),

@@ -33,6 +33,18 @@ from commands.fields import (
     Text,
     Unit,
 )
+from commands.fulfilment_messages import (
+    CancelPickList,
+    CancelShipment,
+    CreatePickList,
+    DeliverShipment,
+    ExchangeOrder,
+    InspectReturn,
+    PackOrder,
+    PickOrder,
+    RequestReturn,
+    ShipOrder,
+)
 from commands.kit_messages import Assemble, ComposeKit, DefineUnit, Disassemble
 from commands.lot_fields import LotFields
 from commands.lot_messages import (
@@ -47,11 +59,13 @@ from commands.lot_messages import (
 from commands.message import Message
 from commands.move_messages import MoveStock
 from commands.order_messages import (
+    AllocateBackorders,
     AllocateOrder,
     CancelOrder,
+    CloseOrder,
+    ConfirmPayment,
     PlaceOrder,
     RecordCharge,
-    ShipOrder,
     UnitPrice,
 )
 from commands.purchase_messages import (
@@ -302,8 +316,20 @@ Command = Annotated[
     | EndRecall
     | PlaceOrder
     | AllocateOrder
+    | AllocateBackorders
+    | ConfirmPayment
+    | CreatePickList
+    | CancelPickList
+    | PickOrder
+    | PackOrder
     | ShipOrder
+    | DeliverShipment
+    | CancelShipment
     | CancelOrder
+    | CloseOrder
+    | RequestReturn
+    | InspectReturn
+    | ExchangeOrder
     | RecordCharge
     | ReserveCart
     | ExtendCart

@@ -1,4 +1,7 @@
-"""Commands about orders: goods promised to customers line by line, and money beside the goods."""
+"""Commands about orders: goods promised to customers line by line, and money beside the goods.
+
+How what an order holds is picked, sent and taken back is in `fulfilment_messages`.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,25 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from commands.fields import Change, Currency, Id, LineNumber, Money, Name, Note, Price, Quantity
+from commands.fields import (
+    Change,
+    Currency,
+    Id,
+    Latitude,
+    LineNumber,
+    Longitude,
+    Money,
+    Name,
+    Note,
+    Price,
+    Quantity,
+)
 from commands.message import Message
+from domain.events import Allocation, PaymentTerms, Strategy
 from domain.values import ORDER_LINES_MAX
 
+LOCATIONS_MAX = 50  # that one order may be sourced from
+SOURCED_STOCKS_MAX = 2_000  # each is read before the order is decided
 CustomerName = Annotated[
     str,
     Field(
@@ -31,30 +49,31 @@ class Line(BaseModel):
 class OrderedLine(Line):
     line: Annotated[LineNumber, Field(description="The line's number in the order.")]
     sku: Id
-    location: Id
+    location: Annotated[
+        Id | None, Field(description="Where it is sent from. Left out: the order is sourced.")
+    ] = None
     quantity: Quantity
     unit_price_micros: UnitPrice = 0
 
 
-class LineToShip(Line):
-    line: LineNumber
-    quantity: Quantity
-
-
-def _distinct(lines: tuple[OrderedLine, ...] | tuple[LineToShip, ...]) -> None:
+def distinct(lines: tuple[Line, ...]) -> None:
+    """No line's number stands twice."""
     seen: set[int] = set()
     for each in lines:
-        if each.line in seen:
+        number: int = each.line  # type: ignore[attr-defined] # every kind of line has a number
+        if number in seen:
             raise PydanticCustomError(
                 "line_repeated", "line {line} stands twice: number each line once", vars(each)
             )
-        seen.add(each.line)
+        seen.add(number)
 
 
 class PlaceOrder(Message):
     """Accept an order and, unless `allocate` is false, promise every line of it or refuse it.
 
-    With `ship`, as at a till, it leaves at once: all of it happens, or nothing.
+    With `ship`, as at a till, it leaves at once: all of it happens, or nothing. Lines without a
+    location are sourced from `locations` by a strategy. With `allocation` partial what there is is
+    promised; with `backorder` what is short waits for stock to arrive.
     """
 
     type_name: ClassVar = "place_order"
@@ -66,16 +85,59 @@ class PlaceOrder(Message):
     lines: Annotated[tuple[OrderedLine, ...], Field(min_length=1, max_length=ORDER_LINES_MAX)]
     allocate: bool = Field(default=True, strict=True)
     ship: bool = Field(default=False, strict=True)
+    allocation: Annotated[
+        Allocation,
+        Field(description="`all`: every unit at once or none; `partial`: what there is."),
+    ] = "all"
+    backorder: Annotated[
+        bool, Field(strict=True, description="What is short waits instead of being refused.")
+    ] = False
+    sourcing: Annotated[
+        Strategy | None, Field(description="How lines without a location choose theirs.")
+    ] = None
+    locations: Annotated[
+        tuple[Id, ...],
+        Field(max_length=LOCATIONS_MAX, description="That may be sourced from, preferred first."),
+    ] = ()
+    latitude_microdegrees: Annotated[
+        Latitude | None,
+        Field(description="The destination, for `nearest`; the log keeps distances only."),
+    ] = None
+    longitude_microdegrees: Longitude | None = None
+    payment: Annotated[
+        PaymentTerms, Field(description="`required`: nothing is picked or shipped before it.")
+    ] = "none"
+    reservation_id: Annotated[
+        Id | None, Field(description="A reservation that ends by becoming this order.")
+    ] = None
 
     @model_validator(mode="after")
     def lines_are_distinct(self) -> Self:
-        _distinct(self.lines)
+        distinct(self.lines)
         return self
 
     @model_validator(mode="after")
     def what_ships_is_allocated(self) -> Self:
         if self.ship and not self.allocate:
             raise PydanticCustomError("ship", "only what is allocated can ship: allocate it too")
+        if self.reservation_id is not None and (self.ship or not self.allocate):
+            raise PydanticCustomError(
+                "reservation", "what a reservation held is allocated at once, and shipped later"
+            )
+        if self.ship and (self.allocation == "partial" or self.backorder):
+            raise PydanticCustomError("ship", "an order ships at once as a whole, or not at once")
+        if self.ship and self.payment == "required":
+            raise PydanticCustomError("ship", "what waits for payment cannot ship at once")
+        return self
+
+    @model_validator(mode="after")
+    def what_is_sourced_can_be(self) -> Self:
+        if self.sourcing is not None or self.locations or self.latitude_microdegrees is not None:
+            checked_sourcing(self)
+        elif any(line.location is None for line in self.lines):
+            raise PydanticCustomError(
+                "sourcing", "name each line's location, or give sourcing and locations"
+            )
         return self
 
     def estimated_events(self) -> int:
@@ -84,8 +146,30 @@ class PlaceOrder(Message):
         return 3 + 2 * len(self.lines) if self.ship else 2 + len(self.lines)
 
 
+def checked_sourcing(order: PlaceOrder) -> None:
+    """Raises PydanticCustomError for an order that could not be sourced."""
+    if order.sourcing is None or not order.locations:
+        raise PydanticCustomError("sourcing", "give sourcing and locations together")
+    if len(set(order.locations)) < len(order.locations):
+        raise PydanticCustomError("sourcing", "name each of the locations once")
+    point = (order.latitude_microdegrees, order.longitude_microdegrees)
+    if None in point if order.sourcing == "nearest" else point != (None, None):
+        raise PydanticCustomError(
+            "sourcing",
+            "nearest, and nothing else, takes latitude_microdegrees and longitude_microdegrees",
+        )
+    unlocated = sum(line.location is None for line in order.lines)
+    if unlocated * len(order.locations) > SOURCED_STOCKS_MAX:
+        raise PydanticCustomError(
+            "sourcing",
+            "lines without a location times locations come to more than {stocks_max}: send "
+            "smaller orders or name fewer locations",
+            {"stocks_max": SOURCED_STOCKS_MAX},
+        )
+
+
 class AllocateOrder(Message):
-    """Promise every line of a placed order, or refuse and promise none."""
+    """Promise what of an order is promised nowhere yet, by its own terms, or refuse."""
 
     type_name: ClassVar = "allocate_order"
 
@@ -93,24 +177,27 @@ class AllocateOrder(Message):
     order_id: Id
 
 
-class ShipOrder(Message):
-    """Ship what is allocated: the lines named, or everything not shipped yet."""
+class AllocateBackorders(Message):
+    """Serve the orders that wait for an item at a location, first come, first served."""
 
-    type_name: ClassVar = "ship_order"
+    type_name: ClassVar = "allocate_backorders"
 
-    type: Literal["ship_order"]
-    order_id: Id
-    lines: Annotated[
-        tuple[LineToShip, ...] | None, Field(min_length=1, max_length=ORDER_LINES_MAX)
-    ] = None
-
-    @model_validator(mode="after")
-    def lines_are_distinct(self) -> Self:
-        _distinct(self.lines or ())
-        return self
+    type: Literal["allocate_backorders"]
+    sku: Id
+    location: Id
 
     def estimated_events(self) -> int:
-        return 1 + len(self.lines) if self.lines else UNREAD_ORDER_LINES
+        return UNREAD_ORDER_LINES
+
+
+class ConfirmPayment(Message):
+    """What had to be paid before the order is picked or shipped is paid."""
+
+    type_name: ClassVar = "confirm_payment"
+
+    type: Literal["confirm_payment"]
+    order_id: Id
+    payment_id: Id
 
 
 class CancelOrder(Message):
@@ -119,6 +206,19 @@ class CancelOrder(Message):
     type_name: ClassVar = "cancel_order"
 
     type: Literal["cancel_order"]
+    order_id: Id
+    reason: Note = ""
+
+    def estimated_events(self) -> int:
+        return UNREAD_ORDER_LINES
+
+
+class CloseOrder(Message):
+    """Be done with an order of which a part was shipped: the rest is given back."""
+
+    type_name: ClassVar = "close_order"
+
+    type: Literal["close_order"]
     order_id: Id
     reason: Note = ""
 

@@ -44,10 +44,7 @@ from domain.events import (
     LotLocated,
     LotRecalled,
     LotRegistered,
-    OrderAllocated,
-    OrderCancelled,
-    OrderPlaced,
-    OrderShipped,
+    OrderEvent,
     PolicySet,
     PurchaseEvent,
     QuotaOpened,
@@ -114,6 +111,8 @@ def initial(stream: str) -> State | None:
 
 def evolve(state: State | None, event: Event, occurred_at: datetime) -> State | None:
     """Total: an event of another kind than the state leaves it as it is."""
+    if isinstance(event, OrderEvent):
+        return order.evolve(state if isinstance(state, Order) else None, event, occurred_at)
     match event:
         case (
             ItemRegistered()
@@ -125,8 +124,6 @@ def evolve(state: State | None, event: Event, occurred_at: datetime) -> State | 
         ):
             known = state if isinstance(state, Item) else None
             return item.evolve(known, event, occurred_at)
-        case OrderPlaced() | OrderAllocated() | OrderShipped() | OrderCancelled():
-            return order.evolve(state if isinstance(state, Order) else None, event, occurred_at)
         case LocationRegistered() | LocationNested():
             place = state if isinstance(state, Location) else None
             return location.evolve(place, event, occurred_at)

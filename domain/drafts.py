@@ -19,16 +19,16 @@ class Drafts:
     """One draft for each stock, made when it is first asked for."""
 
     def __init__(self, shelves: Shelves, occasion: Occasion) -> None:
-        self._shelves = shelves
-        self._occasion = occasion
+        self.shelves = shelves
+        self.occasion = occasion
         self._drafts: dict[str, StockDraft] = {}
         self._register: Register | None = None
 
     def of(self, stock_stream: str) -> StockDraft:
         draft = self._drafts.get(stock_stream)
         if draft is None:
-            shelf = self._shelves[stock_stream]
-            draft = StockDraft(shelf, self._occasion, self._register)
+            shelf = self.shelves[stock_stream]
+            draft = StockDraft(shelf, self.occasion, self._register)
             self._drafts[stock_stream] = draft
             if draft.lots is not None:
                 self._register = draft.lots.register
@@ -37,7 +37,7 @@ class Drafts:
     def tell(self, lot: Lot, event: LotEvent) -> None:
         """Add a fact of a lot, for the drafts to heed. `lot` is its state before."""
         if self._register is None:
-            self._register = Register(NOTHING_KNOWN, self._occasion)
+            self._register = Register(NOTHING_KNOWN, self.occasion)
         self._register.know(lot)
         self._register.tell(event)
 

@@ -33,6 +33,21 @@ from domain.facts.counts import (
     PostedLine,
     RecountAsked,
 )
+from domain.facts.fulfilments import (
+    InspectedLine,
+    Inspection,
+    LineQuantity,
+    OrderExchanged,
+    OrderPacked,
+    OrderPicked,
+    PickedLine,
+    PickListCancelled,
+    PickListCreated,
+    ReturnInspected,
+    ReturnRequested,
+    ShipmentCancelled,
+    ShipmentDelivered,
+)
 from domain.facts.holds import HoldKind, HoldReleased, StockHeld, StockWrittenOff
 from domain.facts.items import (
     Component,
@@ -57,12 +72,22 @@ from domain.facts.moves import (
     StockProduced,
 )
 from domain.facts.orders import (
+    Allocation,
+    ConsideredLocation,
     OrderAllocated,
+    OrderBackordered,
     OrderCancelled,
+    OrderClosed,
     OrderLine,
+    OrderPaid,
     OrderPlaced,
     OrderShipped,
+    OrderSourced,
+    OrderUnits,
+    OrderUnitsAllocated,
+    PaymentTerms,
     ShippedLine,
+    Strategy,
 )
 from domain.facts.picks import PickedShipped, StockPicked, StockUnpicked
 from domain.facts.policies import BackorderOrder, PolicySet, QuotaOpened, ReservedUnitsCounted
@@ -148,7 +173,26 @@ StockEvent = (
     | StockProduced
     | StockTraced
 )
-OrderEvent = OrderPlaced | OrderAllocated | OrderShipped | OrderCancelled
+OrderEvent = (
+    OrderPlaced
+    | OrderAllocated
+    | OrderShipped
+    | OrderCancelled
+    | OrderSourced
+    | OrderUnitsAllocated
+    | OrderBackordered
+    | OrderPaid
+    | OrderClosed
+    | PickListCreated
+    | PickListCancelled
+    | OrderPicked
+    | OrderPacked
+    | ShipmentDelivered
+    | ShipmentCancelled
+    | ReturnRequested
+    | ReturnInspected
+    | OrderExchanged
+)
 PurchaseEvent = (
     PurchasePlaced
     | PurchaseApproved

@@ -18,8 +18,10 @@ def never_negative(stock: Stock) -> bool:
 def promises_add_up(stock: Stock) -> bool:
     """The totals are the sums of the open promises."""
     reserved = sum(p.quantity for p in stock.promises.values() if p.kind == "reservation")
-    committed = sum(p.quantity for p in stock.promises.values() if p.kind == "order")
-    return (stock.reserved, stock.committed) == (reserved, committed)
+    ordered = [p for p in stock.promises.values() if p.kind == "order"]
+    picked = sum(p.picked for p in ordered)
+    committed = sum(p.quantity for p in ordered) - picked
+    return (stock.reserved, stock.committed, stock.picked) == (reserved, committed, picked)
 
 
 def promise_was_covered(after: Stock, promise: StockReserved | StockCommitted) -> bool:

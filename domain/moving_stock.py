@@ -374,9 +374,15 @@ class MovingStock:
         self.waiting += units
         key = promise_key("order", event.order_id, event.line)
         queue = self._own("queue", self.queue)
-        left = (queue[key].quantity if key in queue else 0) + units
+        known = queue.get(key)
+        left, whole = (known.quantity + units, known.whole) if known else (units, False)
         if left > 0:
-            queue[key] = Waiting(order_id=event.order_id, line=event.line, quantity=left)
+            queue[key] = Waiting(
+                order_id=event.order_id,
+                line=event.line,
+                quantity=left,
+                whole=event.whole if isinstance(event, StockBackordered) else whole,
+            )
         else:
             queue.pop(key, None)
 

@@ -178,9 +178,13 @@ def ship(
 
 
 def shortage(shelf: Shelf, quantity: int, now: datetime) -> InsufficientStock | None:
-    """Whether so many units cannot be promised, even if everything due were expired."""
+    """Whether so many units cannot be promised, even if everything due were expired. Orders that
+    wait here and take what there is come first.
+    """
     stock = shelf.stock
-    room = _room(shelf, now)
+    room = room_at(shelf, now)
+    if stock.waiting:
+        room -= stock.held_back
     if quantity <= room:
         return None
     room += sum(promise.quantity for promise in due_reservations(stock, now))
@@ -189,12 +193,12 @@ def shortage(shelf: Shelf, quantity: int, now: datetime) -> InsufficientStock | 
 
 def make_room(draft: StockDraft, shelf: Shelf, quantity: int, now: datetime) -> None:
     """Expire what is due, if the units could not be promised otherwise."""
-    if quantity > _room(shelf, now):
+    if quantity > room_at(shelf, now):
         for promise in due_reservations(shelf.stock, now):
             draft.note(_expired(shelf.stock, promise), occurred_at=promise.expires_at)
 
 
-def _room(shelf: Shelf, now: datetime) -> int:
+def room_at(shelf: Shelf, now: datetime) -> int:
     """What may be promised as things stand: not what has expired, even if nobody has held it."""
     room = shelf.stock.available + shelf.promise_limit
     lots = shelf.stock.lots

@@ -23,7 +23,29 @@ from datetime import datetime
 from typing import ClassVar, Literal
 
 Ending = Literal["released", "expired", "shipped"]
-OrderStatus = Literal["placed", "allocated", "partly_shipped", "shipped", "cancelled"]
+OrderStatus = Literal[
+    "placed",
+    "backordered",
+    "partly_allocated",
+    "allocated",
+    "partly_shipped",
+    "shipped",
+    "delivered",
+    "closed",
+    "cancelled",
+]
+OrderStep = Literal[
+    "allocated",
+    "paid",
+    "picked",
+    "packed",
+    "shipped",
+    "delivered",
+    "cancelled",
+    "closed",
+    "returned",
+    "exchanged",
+]
 
 
 class Refusal(ABC):
@@ -262,7 +284,7 @@ class OrderState(Refusal):
     code: ClassVar[str] = "order_state"
     order_id: str
     status: OrderStatus
-    wanted: Literal["allocated", "shipped", "cancelled"]
+    wanted: OrderStep
 
     def sentence(self) -> str:
         return (

@@ -56,11 +56,14 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """Units of an order line that wait for stock to arrive; they promise nothing."""
+    """Units of an order line that wait for stock to arrive; they promise nothing. `whole`: the
+    order takes all or nothing, so it holds back nobody.
+    """
 
     order_id: str
     line: int
     quantity: int
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +156,11 @@ class Stock:
     def damaged(self) -> int:
         """Units held under no hold of their own: what came back damaged, or was found so."""
         return self.held - sum(hold.quantity for hold in self.holds.values())
+
+    @property
+    def held_back(self) -> int:
+        """Units that orders which take what there is wait for: nobody else is promised those."""
+        return sum(each.quantity for each in self.queue.values() if not each.whole)
 
     @property
     def uncovered(self) -> int:

@@ -30,6 +30,7 @@ from projections.movements import dimensions as movements_dimensions
 from projections.movements import fold as movements_fold
 from projections.movements import schema as movements_schema
 from projections.orders import fold as orders_fold
+from projections.orders import progress as orders_progress
 from projections.orders import tables as orders_tables
 from projections.orders.fold import CHARGE_STORED, ORDER_STORED
 from projections.stock_facts import StockRule, read_stock
@@ -39,10 +40,14 @@ from projections.stock_levels import tables as stock_levels_tables
 # What every event of the projection goes through, with what is imported into it.
 SHARED: Mapping[str, Sequence[ModuleType]] = {
     "stock_levels": (stock_levels_fold, stock_levels_tables),
-    "orders": (orders_fold, orders_tables),
+    "orders": (orders_fold, orders_progress, orders_tables),
     "documents": (documents_fold, documents_tables),
     "availability": (availability_fold, shard_store),
     "movements": (movements_fold, movements_dimensions, movements_schema),
+}
+# Orders are folded by the domain's own code.
+BEYOND: Mapping[str, tuple[str, ...]] = {
+    "orders": ("domain.order", "domain.order_fold", "domain.order_progress"),
 }
 SCRIPTS: Mapping[str, Sequence[str]] = {"availability": ("apply.lua",)}
 PROJECTIONS = "projections"
@@ -78,7 +83,8 @@ def changed(before: Mapping[str, str], after: Mapping[str, str]) -> frozenset[st
 
 @cache
 def _shared(projection: str) -> str:
-    texts = [text_of(module, (PROJECTIONS,)) for module in SHARED[projection]]
+    within = (PROJECTIONS, *BEYOND.get(projection, ()))
+    texts = [text_of(module, within) for module in SHARED[projection]]
     directory = files(f"{PROJECTIONS}.{projection}")
     for name in SCRIPTS.get(projection, ()):
         lines = directory.joinpath(name).read_text(encoding="utf-8").splitlines()

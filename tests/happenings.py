@@ -26,6 +26,7 @@ from domain.streams import (
     transfer_stream,
 )
 from tests.kit_happenings import assembly, cycle_count
+from tests.order_happenings import sent_and_back
 from tests.supply_happenings import bought, sent
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -33,6 +34,8 @@ PLACES = ("WH", "SHOP/1")
 
 
 def stream_of(event: Event) -> str:
+    if isinstance(event, facts.OrderEvent):
+        return order_stream(event.order_id)
     if isinstance(event, facts.PurchaseEvent):
         return purchase_stream(event.purchase_id)
     if isinstance(event, facts.TransferEvent):
@@ -51,13 +54,6 @@ def stream_of(event: Event) -> str:
             return location_stream(event.location)
         case facts.ChargeRecorded():
             return charge_stream(event.charge_id)
-        case (
-            facts.OrderPlaced()
-            | facts.OrderAllocated()
-            | facts.OrderShipped()
-            | facts.OrderCancelled()
-        ):
-            return order_stream(event.order_id)
         case facts.LotRegistered() | facts.LotLocated() | facts.LotRecalled() | facts.RecallEnded():
             return lot_stream(event.sku, event.lot)
         case facts.SerialPlaced() | facts.SerialLeft():
@@ -100,7 +96,7 @@ def order_of_lines(order_id: str, lines: Sequence[tuple[str, str, int]]) -> list
     committed = [
         facts.StockCommitted(
             sku=line.sku,
-            location=line.location,
+            location=line.location or "",
             order_id=order_id,
             line=line.line,
             quantity=line.quantity,
@@ -110,7 +106,7 @@ def order_of_lines(order_id: str, lines: Sequence[tuple[str, str, int]]) -> list
     shipped = [
         facts.StockShipped(
             sku=line.sku,
-            location=line.location,
+            location=line.location or "",
             quantity=line.quantity,
             order_id=order_id,
             line=line.line,
@@ -361,6 +357,7 @@ HAPPENINGS: Sequence[Callable[[int, int, dict[str, Any]], list[Event]]] = (
     _order,
     _cancelled_order,
     _picking,
+    sent_and_back,
     _conditions,
     _arrivals,
     _moves,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.command_side import WriteSide, location, shelf
+from tests.order_stories import fulfilled
 from tests.workshop_story import workshop
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -169,6 +170,12 @@ async def orders(side: WriteSide) -> None:
     )  # fmt: skip
 
 
+async def fulfilments(side: WriteSide) -> None:
+    """Orders that are sourced, wait, are picked short, sent in parts, cancelled late, come back."""
+    commands, outcomes = fulfilled(CUSTOMER, shelf(MUG, "shop"), shelf(LAMP, "hall"), LATER)
+    await told(side, commands, *outcomes)
+
+
 async def endings(side: WriteSide) -> None:
     """An item that is discontinued with backorders open; a bulk of all or nothing."""
     mug = shelf(MUG, "hall")
@@ -207,7 +214,7 @@ async def elsewhere(side: WriteSide) -> None:
     await told(side, [{"ledger": "outlet", **each} for each in commands])
 
 
-STORY = (catalogue, goods, promises, counts, orders, endings, workshop, elsewhere)
+STORY = (catalogue, goods, promises, counts, orders, fulfilments, endings, workshop, elsewhere)
 
 
 def busy(seed: int, count: int) -> Any:

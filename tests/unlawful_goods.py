@@ -199,6 +199,7 @@ UNLAWFUL: Sequence[Unlawful] = (
             facts.BackorderClosed(**ONE, quantity=3, outcome="cancelled"),
         ],
         where=OPEN,
+        first=ordered("oP", 2)[:1],
     ),
     Unlawful(
         law="conservation",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args
 from urllib.parse import quote
 
 from nicegui import ui
@@ -10,9 +12,10 @@ from api.console import words
 from api.console.figures import ROWS_MAX, Figures, OrderFound, OrdersFound
 from api.console.frame import Frame, Visit, fill, heading, number_cards, table
 from api.read_side import Ask
+from domain.refusals import OrderStatus
 
 ALL = "all"
-STATUSES = (ALL, "placed", "allocated", "partly_shipped", "shipped", "cancelled")
+STATUSES = (ALL, *get_args(OrderStatus))
 ORDER_COLUMNS = {
     "order_id": "Order",
     "status": "Status",
@@ -39,6 +42,20 @@ CHARGE_COLUMNS = {
     "quantity": "Quantity",
     "price": "Unit price",
 }
+
+
+ALLOTMENT_COLUMNS = {
+    "line": "Line",
+    "sku": "SKU",
+    "location": "Location",
+    "waiting": "Waiting",
+    "committed": "Committed",
+    "picked": "Picked",
+    "packed": "Packed",
+    "shipped": "Shipped",
+}
+ALLOTMENT_NUMBERS = ("line", "waiting", "committed", "picked", "packed", "shipped")
+EVENT_COLUMNS = {"what": "What", "status": "Status", "lines": "Lines", "about": "About"}
 
 
 async def show_list(visit: Visit, figures: Figures) -> None:
@@ -84,6 +101,10 @@ async def show_order(visit: Visit, figures: Figures, order_id: str) -> None:
     about = ui.label().classes("text-lg")
     sums = number_cards("Status", "Units", "Total")
     lines = table(LINE_COLUMNS, key="line", link="sku", numbers=LINE_NUMBERS)
+    heading("Where its units are")
+    allotments = table(ALLOTMENT_COLUMNS, key="key", numbers=ALLOTMENT_NUMBERS)
+    heading("Pick lists, parcels, shipments, returns")
+    work = table(EVENT_COLUMNS, key="what")
     heading("Charges")
     charges = table(CHARGE_COLUMNS, key="charge_id", numbers=("quantity", "price"))
 
@@ -94,6 +115,8 @@ async def show_order(visit: Visit, figures: Figures, order_id: str) -> None:
             sums["Units"].set_text(words.number(found.order.units))
             sums["Total"].set_text(words.money(found.order.total_micros, found.order.currency))
         fill(lines, _line_rows(found, visit))
+        fill(allotments, _allotment_rows(found))
+        fill(work, _work_rows(found))
         fill(charges, _charge_rows(found))
 
     def load(ask: Ask) -> OrderFound:
@@ -124,13 +147,46 @@ def _line_rows(found: OrderFound, visit: Visit) -> list[dict[str, str]]:
             "sku": each["sku"],
             "link": visit.address(f"items/{quote(each['sku'])}"),
             "line": words.number(each["line"]),
-            "location": each["location"],
+            "location": each["location"] or words.NONE,
             "quantity": words.number(each["quantity"]),
             "shipped": words.number(each["shipped"]),
             "price": words.money(each["unit_price_micros"], found.order.currency),
         }
         for each in found.order.lines
     ]
+
+
+def _allotment_rows(found: OrderFound) -> list[dict[str, str]]:
+    progress = {} if found.order is None else found.order.progress
+    return [
+        {"key": key, "sku": each["sku"], "location": each["location"]}
+        | {name: words.number(each[name]) for name in ALLOTMENT_NUMBERS}
+        for key, each in progress.get("allotments", {}).items()
+    ]
+
+
+def _work_rows(found: OrderFound) -> list[dict[str, str]]:
+    progress = {} if found.order is None else found.order.progress
+    return [
+        *(_work("Pick list", name, each) for name, each in progress.get("picks", {}).items()),
+        *(_work("Parcel", name, each) for name, each in progress.get("parcels", {}).items()),
+        *(_work("Shipment", name, each) for name, each in progress.get("shipments", {}).items()),
+        *(_work("Return", name, each) for name, each in progress.get("returns", {}).items()),
+    ]
+
+
+def _work(what: str, name: str, each: Mapping[str, Any]) -> dict[str, str]:
+    about = (each.get(field) for field in ("location", "carrier", "tracking", "reason"))
+    return {
+        "what": f"{what} {name}",
+        "status": words.status(each["status"]) if "status" in each else words.NONE,
+        "lines": _line_units(each["lines"]),
+        "about": " · ".join(filter(None, about)) or words.NONE,
+    }
+
+
+def _line_units(lines: Iterable[Mapping[str, Any]]) -> str:
+    return ", ".join(f"{words.number(each['quantity'])} of line {each['line']}" for each in lines)
 
 
 def _charge_rows(found: OrderFound) -> list[dict[str, str]]:

@@ -1,6 +1,6 @@
 """Orders and their charges."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Security
 
@@ -10,6 +10,7 @@ from api.pages import LIMIT, Cursor, Limit
 from api.problems import Problem
 from api.read_side import Ask, ReadSide
 from api.requests import Authenticate
+from domain.refusals import OrderStatus
 from domain.streams import charge_stream, order_stream
 from domain.values import ID_PATTERN
 from projections.queries import orders
@@ -20,7 +21,6 @@ OrderId = Annotated[str, Path(pattern=ID_PATTERN)]
 Customer = Annotated[
     str | None, Query(max_length=200, description="The customer's subject id, `sub_…`.")
 ]
-Status = Literal["placed", "allocated", "partly_shipped", "shipped", "cancelled"]
 
 
 class OrderAnswer(Answered):
@@ -41,7 +41,7 @@ def order_routes(reads: ReadSide, authenticate: Authenticate) -> APIRouter:
     def list_orders(
         ask: Annotated[Ask, asking],
         *,
-        status: Status | None = None,
+        status: OrderStatus | None = None,
         customer: Customer = None,
         cursor: Cursor = None,
         limit: Limit = LIMIT,
@@ -68,7 +68,10 @@ def order_routes(reads: ReadSide, authenticate: Authenticate) -> APIRouter:
 
     @router.get("/{order_id:path}", operation_id="read_order", summary="One order")
     def read_order(order_id: OrderId, ask: Annotated[Ask, asking]) -> OrderAnswer:
-        """An order with its lines, what is shipped of them, and its charges."""
+        """An order with its lines, what is shipped of them, its charges, and in `progress` what
+        else happened to it: where its units are committed, picked or wait, and its pick lists,
+        parcels, shipments and returns.
+        """
         with reads.view(ask) as view:
             places = view.places(MODEL)
             found = orders.order(view.connection, places, ask.ledger, order_id)

@@ -11,7 +11,7 @@ BackorderOutcome = Literal["allocated", "cancelled", "resourced"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockBackordered:
     """Units of an order line wait here; they promise nothing. Further units of a line that waits
-    already keep its place.
+    already keep its place. `whole`: the order takes all or nothing, so it holds back nobody.
     """
 
     sku: str
@@ -19,6 +19,7 @@ class StockBackordered:
     order_id: str
     line: int
     quantity: int
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, MutableMapping
-from dataclasses import dataclass
-from datetime import datetime
 
 import msgspec
 
@@ -16,11 +14,13 @@ from domain.events import (
     OrderPlaced,
     OrderShipped,
 )
+from eventlog.codec import EVENT_TYPES
 from eventlog.log import RecordedEvent
 from eventlog.projection import PoisonEventError
+from projections.orders.progress import Line, Row, advance, terms_of
 from projections.reading import read, stored_names
 
-ORDER_TYPES = ("order.placed.v1", "order.allocated.v1", "order.shipped.v1", "order.cancelled.v1")
+ORDER_TYPES = tuple(name for name in EVENT_TYPES if name.startswith("order."))
 ORDER_STORED = frozenset(stored_names(ORDER_TYPES))
 CHARGE_STORED = frozenset(stored_names(["charge.recorded.v1"]))
 OrderKey = tuple[str, str]
@@ -29,37 +29,7 @@ OrderFact = tuple[RecordedEvent, OrderEvent]
 ChargeFact = tuple[RecordedEvent, ChargeRecorded]
 
 
-class Line(msgspec.Struct, gc=False, kw_only=True):
-    """One line as the row's `lines` hold it."""
-
-    line: int
-    sku: str
-    location: str
-    quantity: int
-    unit_price_micros: int
-    shipped: int = 0
-
-
-@dataclass(slots=True, kw_only=True)
-class Order:
-    """One row. The instants are the events' own `occurred_at`."""
-
-    tenant: str
-    ledger: str
-    order_id: str
-    status: str
-    customer: str | None
-    currency: str
-    placed_at: datetime
-    shipped_at: datetime | None = None
-    cancelled_at: datetime | None = None
-    cancel_reason: str | None = None
-    units: int
-    total_micros: int
-    lines: list[Line]
-    placed_position: int
-    position: int
-    recorded_at: datetime
+Order = Row
 
 
 def order_facts(events: Iterable[RecordedEvent]) -> list[OrderFact]:
@@ -107,7 +77,10 @@ def fold(rows: MutableMapping[OrderKey, Order], facts: Iterable[OrderFact]) -> N
         order = rows.get(key)
         if order is None:
             raise PoisonEventError(event, f"order {fact.order_id!r} was never placed")
-        _change(order, event, fact)
+        if not order.progress and _is_plain(fact):
+            _change(order, event, fact)
+        else:
+            advance(order, event, fact)
         order.position = event.ledger_position
         order.recorded_at = event.recorded_at
 
@@ -120,6 +93,8 @@ def _placed(event: RecordedEvent, fact: OrderPlaced) -> Order:
             location=line.location,
             quantity=line.quantity,
             unit_price_micros=line.unit_price_micros,
+            is_kit=line.is_kit or msgspec.UNSET,
+            part_of=line.part_of or msgspec.UNSET,
         )
         for line in fact.lines
     ]
@@ -131,18 +106,24 @@ def _placed(event: RecordedEvent, fact: OrderPlaced) -> Order:
         customer=fact.customer,
         currency=fact.currency,
         placed_at=event.occurred_at,
-        units=sum(line.quantity for line in lines),
+        units=sum(line.quantity for line in fact.lines if not line.is_kit),
         total_micros=sum(line.quantity * line.unit_price_micros for line in lines),
         lines=lines,
+        progress=terms_of(fact),
         placed_position=event.ledger_position,
         position=event.ledger_position,
         recorded_at=event.recorded_at,
     )
 
 
-def _change(
-    order: Order, event: RecordedEvent, fact: OrderAllocated | OrderShipped | OrderCancelled
-) -> None:
+def _is_plain(fact: OrderEvent) -> bool:
+    """What an order without any progress shows by its status and lines alone."""
+    if isinstance(fact, OrderShipped):
+        return fact.shipment_id is None and not fact.parcels
+    return isinstance(fact, OrderAllocated | OrderCancelled)
+
+
+def _change(order: Order, event: RecordedEvent, fact: OrderEvent) -> None:
     match fact:
         case OrderAllocated():
             order.status = "allocated"
@@ -160,6 +141,6 @@ def _ship(order: Order, event: RecordedEvent, fact: OrderShipped) -> None:
         if shipped.line not in lines:
             raise PoisonEventError(event, f"order {order.order_id!r} has no line {shipped.line}")
         lines[shipped.line].shipped += shipped.quantity
-    whole = all(line.shipped >= line.quantity for line in order.lines)
+    whole = all(line.shipped >= line.quantity for line in order.lines if not line.is_kit)
     order.status = "shipped" if whole else "partly_shipped"
     order.shipped_at = event.occurred_at

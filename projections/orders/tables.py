@@ -10,30 +10,33 @@ from psycopg import Connection, Cursor, sql
 from psycopg.rows import TupleRow
 
 from projections.arrays import text_array
-from projections.orders.fold import ChargeFact, Line, Order, OrderKey
+from projections.orders.fold import ChargeFact, Order, OrderKey
+from projections.orders.progress import Document, Line
 
 READ_ORDERS = """
 SELECT tenant, ledger, order_id, status, customer, currency, placed_at, shipped_at, cancelled_at,
-       cancel_reason, units, total_micros, lines::text, placed_position, position, recorded_at
+       cancel_reason, units, total_micros, lines::text, progress::text, placed_position, position,
+       recorded_at
   FROM {orders} JOIN unnest(%s::text[], %s::text[]) AS wanted (ledger, order_id)
        USING (ledger, order_id)
 """
 WRITE_ORDERS = """
 INSERT INTO {orders}
        (tenant, ledger, order_id, status, customer, currency, placed_at, shipped_at, cancelled_at,
-        cancel_reason, units, total_micros, lines, placed_position, position, recorded_at)
+        cancel_reason, units, total_micros, lines, progress, placed_position, position, recorded_at)
 SELECT tenant, ledger, order_id, status, customer, currency, placed_at, shipped_at, cancelled_at,
-       cancel_reason, units, total_micros, lines, placed_position, position, recorded_at
+       cancel_reason, units, total_micros, lines, progress, placed_position, position, recorded_at
   FROM json_to_recordset(%s::json)
        AS new (tenant text, ledger text, order_id text, status text, customer text, currency text,
                placed_at timestamptz, shipped_at timestamptz, cancelled_at timestamptz,
                cancel_reason text, units bigint, total_micros numeric, lines jsonb,
-               placed_position bigint, position bigint, recorded_at timestamptz)
+               progress jsonb, placed_position bigint, position bigint, recorded_at timestamptz)
     ON CONFLICT (ledger, order_id) DO UPDATE
    SET status = excluded.status, customer = excluded.customer, currency = excluded.currency,
        placed_at = excluded.placed_at, shipped_at = excluded.shipped_at,
        cancelled_at = excluded.cancelled_at, cancel_reason = excluded.cancel_reason,
        units = excluded.units, total_micros = excluded.total_micros, lines = excluded.lines,
+       progress = excluded.progress,
        placed_position = excluded.placed_position, position = excluded.position,
        recorded_at = excluded.recorded_at
 """
@@ -54,6 +57,7 @@ SELECT tenant, ledger, charge_id, code, description, quantity, unit_price_micros
        position = excluded.position, recorded_at = excluded.recorded_at
 """
 _decode_lines = msgspec.json.Decoder(list[Line]).decode
+_decode_progress = msgspec.json.Decoder(Document).decode
 
 
 def places(version: int) -> dict[str, str]:
@@ -113,6 +117,7 @@ def _order(row: TupleRow) -> Order:
     values = dict(zip((field.name for field in fields(Order)), row, strict=True))
     values["total_micros"] = int(values["total_micros"])
     values["lines"] = _decode_lines(values["lines"])
+    values["progress"] = _decode_progress(values["progress"])
     return Order(**values)
 
 

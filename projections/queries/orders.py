@@ -13,8 +13,11 @@ from psycopg.rows import TupleRow, class_row
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """`lines`: [{line, sku, location, quantity, unit_price_micros, shipped}]. `placed_position`
-    orders the pages; `position` and `recorded_at` are of the event that last changed it.
+    """`lines`: [{line, sku, location, quantity, unit_price_micros, shipped}], with `is_kit` or
+    `part_of` where kits are. `progress` is empty as long as status and lines tell everything:
+    {terms, allotments, picks, parcels, shipments, returns, sourced, payment_id, replacements}.
+    `placed_position` orders the pages; `position` and `recorded_at` are of the event that last
+    changed it.
     """
 
     order_id: str
@@ -28,6 +31,7 @@ class Order:
     units: int
     total_micros: int
     lines: Sequence[Mapping[str, Any]]
+    progress: Mapping[str, Any]
     placed_position: int
     position: int
     recorded_at: datetime
@@ -49,7 +53,7 @@ class Charge:
 
 ORDERS = """
 SELECT order_id, status, customer, currency, placed_at, shipped_at, cancelled_at, cancel_reason,
-       units, total_micros, lines, placed_position, position, recorded_at
+       units, total_micros, lines, progress, placed_position, position, recorded_at
   FROM {orders}
 """
 CHARGES = """

@@ -11,6 +11,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+from commands import fulfilment_messages as fulfil
 from commands import messages as say
 from commands import order_messages as order_say
 from commands.message import Message
@@ -154,7 +155,7 @@ def _taken_back(
             return _order_cancelled(message.order_id, difference, today)
         case say.ReserveStock():
             return _reservation_released(message, today)
-        case say.ShipStock() | order_say.ShipOrder():
+        case say.ShipStock() | fulfil.ShipOrder():
             return "the units have left: when they come back, return_stock takes them in"
         case say.ReceiveStock() | say.AdjustStock() | say.CountStock() | say.ReturnStock():
             return _moved(difference)

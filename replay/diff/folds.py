@@ -115,8 +115,7 @@ def _order(events: Iterable[RecordedEvent], _: Rules) -> Cells | None:
     fold(rows, order_facts(events))
     for order in rows.values():
         found: dict[str, Any] = {each.name: getattr(order, each.name) for each in fields(order)}
-        names = order.lines[0].__struct_fields__ if order.lines else ()
-        found["lines"] = [{name: getattr(line, name) for name in names} for line in order.lines]
+        found["lines"] = msgspec.to_builtins(order.lines)
         return found
     return None
 

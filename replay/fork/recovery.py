@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from commands import fulfilment_messages as fulfil
 from commands import kit_messages as kit_say
 from commands import messages as say
 from commands import move_messages as move_say
@@ -47,10 +48,16 @@ class Recovered:
 
 # The first of these that a command's events hold says which command it was.
 _MAIN: tuple[type[Event], ...] = (
+    facts.OrderExchanged,
     facts.OrderPlaced,
+    facts.ShipmentCancelled,
+    facts.OrderPicked,
+    facts.ReturnInspected,
+    facts.OrderUnitsAllocated,
     facts.OrderAllocated,
     facts.OrderShipped,
     facts.OrderCancelled,
+    facts.OrderClosed,
     facts.CartReserved,
     facts.CartExtended,
     facts.CartReleased,
@@ -107,6 +114,8 @@ def recovered(past: Past) -> Recovered | None:
     if not known:
         return None
     main = min(known, key=lambda fact: _RANK[type(fact.event)])
+    if isinstance(main.event, facts.OrderShipped) and main.event.parcels:
+        return None  # Whether loose units were asked for beside its parcels, nobody knows.
     message = _REBUILT[type(main.event)](main.event, past.facts)
     return Recovered(message=message, main=main)
 
@@ -116,6 +125,9 @@ def command(kind: type[Message], **fields: Any) -> Message:  # noqa: ANN401 - of
     return kind.model_construct(key="", **fields)
 
 
+_PROMISED = {facts.OrderAllocated, facts.OrderUnitsAllocated, facts.OrderBackordered}
+
+
 def _placed(event: facts.OrderPlaced, all_of_it: Sequence[Fact]) -> Message:
     kinds = {type(fact.event) for fact in all_of_it}
     return command(
@@ -123,9 +135,43 @@ def _placed(event: facts.OrderPlaced, all_of_it: Sequence[Fact]) -> Message:
         order_id=event.order_id,
         customer=event.customer,
         currency=event.currency,
-        lines=event.lines,
-        allocate=facts.OrderAllocated in kinds,
+        lines=_asked(event),
+        allocate=not kinds.isdisjoint(_PROMISED),
         ship=facts.OrderShipped in kinds,
+        allocation=event.allocation,
+        backorder=event.backorder,
+        sourcing=event.sourcing,
+        locations=event.locations,
+        payment=event.payment,
+        reservation_id=event.reservation_id,
+    )
+
+
+def _asked(event: facts.OrderPlaced) -> tuple[facts.OrderLine, ...]:
+    """The lines that were asked for: the parts of kits follow from them."""
+    return tuple(line for line in event.lines if line.part_of is None)
+
+
+def _allocated(event: facts.OrderUnitsAllocated, all_of_it: Sequence[Fact]) -> Message:
+    """What waited is served out of a stock's queue; otherwise somebody asked for the order."""
+    for fact in all_of_it:
+        served = fact.event
+        if isinstance(served, facts.BackorderClosed) and served.outcome == "allocated":
+            return command(order_say.AllocateBackorders, sku=served.sku, location=served.location)
+    return command(order_say.AllocateOrder, order_id=event.order_id)
+
+
+def _exchanged(event: facts.OrderExchanged, all_of_it: Sequence[Fact]) -> Message:
+    events = [fact.event for fact in all_of_it]
+    back = next(each for each in events if isinstance(each, facts.ReturnRequested))
+    other = next(each for each in events if isinstance(each, facts.OrderPlaced))
+    return command(
+        fulfil.ExchangeOrder,
+        order_id=event.order_id,
+        return_id=event.return_id,
+        lines=back.lines,
+        replacement_id=event.replacement_id,
+        replacement_lines=_asked(other),
     )
 
 
@@ -227,8 +273,20 @@ _HOLD = (*_SHELF, "reservation_id")
 _REBUILT: Mapping[type, Callable[[Any, Sequence[Fact]], Message]] = {
     facts.OrderPlaced: _placed,
     facts.OrderAllocated: _same_fields(order_say.AllocateOrder, "order_id"),
-    facts.OrderShipped: _same_fields(order_say.ShipOrder, "order_id", "lines"),
+    facts.OrderUnitsAllocated: _allocated,
+    facts.OrderExchanged: _exchanged,
+    facts.OrderShipped: _same_fields(
+        fulfil.ShipOrder, "order_id", "lines", "shipment_id", "carrier", "tracking"
+    ),
     facts.OrderCancelled: _same_fields(order_say.CancelOrder, "order_id", "reason"),
+    facts.OrderClosed: _same_fields(order_say.CloseOrder, "order_id", "reason"),
+    facts.OrderPicked: _same_fields(fulfil.PickOrder, "order_id", "pick_id", "lines"),
+    facts.ShipmentCancelled: _same_fields(
+        fulfil.CancelShipment, "order_id", "shipment_id", "reason"
+    ),
+    facts.ReturnInspected: _same_fields(
+        fulfil.InspectReturn, "order_id", "return_id", "location", "lines"
+    ),
     facts.PurchasePlaced: _same_fields(
         purchase_say.PlacePurchase, *_PURCHASE, "location", "supplier", "currency", "lines"
     ),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from replay.verify.details import PICKED_SHIPPED, WRITTEN_OFF
 from replay.verify.ledger import LedgerFold
+from replay.verify.order_progress import Key
 from replay.verify.orders import Line, Order
 from replay.verify.report import LawResult
 from replay.verify.rows import EventRow
@@ -35,6 +36,10 @@ OUT = (
 )
 
 
+BACKORDERED = "stock.backordered.v1"
+QUEUED = (BACKORDERED, "stock.backorder_closed.v1")
+
+
 class ConservationCheck:
     """Per SKU over all locations by the bare figures of the events, beside the fold per stock."""
 
@@ -51,8 +56,10 @@ class ConservationCheck:
         self._law.checked += 1
         if moved[0]:
             self._sum(row.type, data)
-        if moved[2] + moved[3]:
-            self._commit(row, data, stock, moved[2] + moved[3])
+        if moved[2] or moved[3]:
+            self._hold(row, data, stock, moved[2] + moved[3], moved[3])
+        elif row.type in QUEUED:
+            self._queue(row, data, stock)
         if stock.muddle or min(stock.reserved, stock.committed, stock.picked) < 0:
             self._law.differ(
                 where=f"promises of {stock.name} after {row.name}",
@@ -65,13 +72,21 @@ class ConservationCheck:
         self._orders[order_id] = self._fold.orders[order_id]
 
     def end_of_command(self) -> None:
-        """Each order the command touched holds exactly what it has not shipped, or nothing."""
+        """Each order the command touched is held for exactly as it says itself, or not at all."""
         for order in self._orders.values():
-            holds = order.holds
-            for line in order.lines.values():
-                self._law.checked += 1
-                if line.committed != (line.quantity - line.shipped if holds else 0):
-                    self._unlike(order, line)
+            self._law.checked += len(order.lines)
+            held = order.should_hold()
+            if order.held != held:
+                self._unlike(order, "committed to", held, order.held)
+            progress = order.progress
+            if order.in_hand or progress is not None:
+                in_hand = {} if progress is None else progress.in_hand()
+                if order.in_hand != in_hand:
+                    self._unlike(order, "picked for", in_hand, order.in_hand)
+            if order.queued or progress is not None:
+                waiting = {} if progress is None else progress.waiting()
+                if order.queued != waiting:
+                    self._unlike(order, "waiting for", waiting, order.queued)
         self._orders.clear()
 
     def end(self) -> None:
@@ -98,32 +113,61 @@ class ConservationCheck:
         else:
             self._adjusted[sku] = self._adjusted.get(sku, 0) + _adjusted(kind, data)
 
-    def _commit(self, row: EventRow, data: Data, stock: Stock, units: int) -> None:
+    def _hold(self, row: EventRow, data: Data, stock: Stock, units: int, taken: int) -> None:
+        order = self._order_of(row, data, stock)
+        if order is None:
+            return
+        key = (data["line"], stock.location)
+        _add(order.held, key, units)
+        if taken:
+            _add(order.in_hand, key, taken)
+
+    def _queue(self, row: EventRow, data: Data, stock: Stock) -> None:
+        order = self._order_of(row, data, stock)
+        if order is not None:
+            units = data["quantity"] if row.type == BACKORDERED else -data["quantity"]
+            _add(order.queued, (data["line"], stock.location), units)
+
+    def _order_of(self, row: EventRow, data: Data, stock: Stock) -> Order | None:
+        """The order that a stock's event names; None, and a difference, when it cannot."""
         order = self._fold.orders.get(data["order_id"])
         line = None if order is None else order.lines.get(data["line"])
-        if (
-            order is None
-            or line is None
-            or (line.sku, line.location) != (stock.sku, stock.location)
-        ):
+        if order is None or line is None or not _may_be_of(line, stock):
             self._law.differ(
                 where=row.name,
                 expected=f"an order {data['order_id']} with line {data['line']} of {stock.name}",
                 found="none" if line is None else f"a line of {line.sku} at {line.location}",
             )
-            return
-        line.committed += units
+            return None
         self._orders[order.order_id] = order
+        return order
 
-    def _unlike(self, order: Order, line: Line) -> None:
-        left = line.quantity - line.shipped
-        self._law.differ(
-            where=f"units committed to order {order.order_id} line {line.line} in ledger"
-            f" {self._fold.ledger} after position {order.position}",
-            expected=f"{left if order.holds else 0}: {line.shipped} of {line.quantity} shipped,"
-            f" {order.status}",
-            found=line.committed,
+    def _unlike(
+        self, order: Order, what: str, expected: dict[Key, int], found: dict[Key, int]
+    ) -> None:
+        line, location = min(
+            key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key)
         )
+        told = order.lines.get(line)
+        shipped = "" if told is None else f": {told.shipped} of {told.quantity} shipped"
+        self._law.differ(
+            where=f"units {what} order {order.order_id} line {line} at {location} in ledger"
+            f" {self._fold.ledger} after position {order.position}",
+            expected=f"{expected.get((line, location), 0)}{shipped}, {order.status}",
+            found=found.get((line, location), 0),
+        )
+
+
+def _may_be_of(line: Line, stock: Stock) -> bool:
+    return line.sku == stock.sku and line.location in (None, stock.location)
+
+
+def _add(found: dict[Key, int], key: Key, units: int) -> None:
+    left = found.get(key, 0) + units
+    if left:
+        found[key] = left
+    else:
+        found.pop(key, None)
 
 
 def _adjusted(kind: str, data: Data) -> int:

@@ -10,13 +10,14 @@ from typing import Any
 
 from replay.verify.documents.fold import Document
 from replay.verify.documents.kinds import KIND_OF, KINDS
-from replay.verify.orders import Order, placed
+from replay.verify.order_progress import FOLDS as ORDER_FOLDS
+from replay.verify.orders import PLACED, Order, placed
 from replay.verify.rows import EventRow
 from replay.verify.stock import MOVES, Data, Move, Stock
 
 NOTHING_MOVED: Move = (0, 0, 0, 0, 0)
 ITEM_TYPES = ("item.registered.v1", "item.described.v1", "item.discontinued.v1")
-ORDER_TYPES = ("order.placed.v1", "order.allocated.v1", "order.shipped.v1", "order.cancelled.v1")
+ORDER_TYPES = (*PLACED, "order.allocated.v1", *ORDER_FOLDS)
 REPLAY_TYPES = ("replay.promoted.v1", "replay.rolled_back.v1")
 OTHER_TYPES = ("location.registered.v1", "charge.recorded.v1", *REPLAY_TYPES)
 KNOWN_TYPES = {*MOVES, *ITEM_TYPES, *ORDER_TYPES, *OTHER_TYPES, *KIND_OF}
@@ -111,7 +112,7 @@ class LedgerFold:
     def _order(self, row: EventRow, data: Data) -> None:
         order_id = data["order_id"]
         _in_stream(row, f"order-{order_id}")
-        if row.type == "order.placed.v1":
+        if row.type in PLACED:
             self.orders[order_id] = placed(row, data)
         else:
             self.orders[order_id].apply(row, data)

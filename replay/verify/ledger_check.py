@@ -14,6 +14,7 @@ from replay.verify.details import TRACED
 from replay.verify.goods import GoodsCheck
 from replay.verify.ledger import KNOWN_TYPES, NOTHING_MOVED, LedgerFold, is_ours
 from replay.verify.once import Metadata, MetadataReader, OnceCheck
+from replay.verify.orders import PLACED
 from replay.verify.oversell import OversellCheck
 from replay.verify.positions import PositionCheck
 from replay.verify.postings import POSTING, PostingCheck
@@ -111,7 +112,7 @@ class LedgerCheck:
         self.goods.document(row, data)
         if row.type.startswith("order."):
             self.conservation.order(data["order_id"])
-            if row.type == "order.placed.v1":
+            if row.type in PLACED:
                 self.once.customer(row, data.get("customer"))
 
     def _end_of_command(self) -> None:

@@ -78,7 +78,8 @@ def _order(order: Order) -> Values:
         order.cancel_reason,
         order.units,
         order.total_micros,
-        [dict(zip(LINE, line.cell(), strict=True)) for line in order.lines.values()],
+        [line.cell() for line in order.lines.values()],
+        order.shown_progress(),
         order.placed_position,
         order.position,
         order.recorded_at,
@@ -135,10 +136,9 @@ CHARGE: Mapping[str, Any] = {
     "order_id": None,
 }
 LEVELS: tuple[str, ...] = ("on_hand", "reserved", "committed", "picked", "held")
-LINE = ("line", "sku", "location", "quantity", "unit_price_micros", "shipped")
 ORDER: tuple[str, ...] = (
     "status", "customer", "currency", "placed_at", "shipped_at", "cancelled_at", "cancel_reason",
-    "units", "total_micros", "lines", "placed_position",
+    "units", "total_micros", "lines", "progress", "placed_position",
 )  # fmt: skip
 DOCUMENT = ("status", "refs", "body", "opened_at", "opened_position")
 SHAPES: Mapping[str, Shape] = {

@@ -7,6 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from domain.consignments import Consignment
 from domain.events import (
     CountRestated,
     DiscrepancyFound,
@@ -20,7 +21,6 @@ from domain.events import (
     StockReturned,
     StockShipped,
 )
-from domain.fulfilment import allocate, cancel, place, ship
 from domain.laws import (
     conserved,
     never_negative,
@@ -31,10 +31,13 @@ from domain.laws import (
 from domain.moving_stock import evolve, fold
 from domain.order import Order
 from domain.order import evolve as evolve_order
+from domain.order_endings import cancel
+from domain.ordering import allocate, place
 from domain.promises import expire, release, reserve
 from domain.promises import ship as ship_units
 from domain.refusals import ExceedsCommitted, InsufficientStock, OrderState, Refusal
 from domain.shelf import Shelf
+from domain.shipping import ship
 from domain.stock import COUNTS_KEPT, Stock
 from domain.stock_facts import accept_return, adjust, count, receive
 from domain.stock_history import StockHistory
@@ -330,7 +333,9 @@ class Ledger(RuleBasedStateMachine):
         line = data.draw(st.sampled_from([None, *order.lines]))
         quantity = data.draw(st.integers(1, line.left + 1)) if line is not None else 0
         parcels = None if line is None else [parcel(line.line, quantity)]
-        decided = ship(order, name, parcels, self.shelves(), self.occasion(minutes_ago))
+        decided = ship(
+            order, name, Consignment(lines=parcels), self.shelves(), self.occasion(minutes_ago)
+        )
         if order.status not in {"allocated", "partly_shipped"}:
             assert isinstance(decided, OrderState)
         elif line is not None and quantity > line.left:

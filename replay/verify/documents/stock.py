@@ -16,6 +16,7 @@ class StockDocument:
         self._incoming = self._in_transit = self._waiting = 0
         self._holds: dict[str, Data] = {}
         self._queue: dict[tuple[str, int], int] = {}
+        self._whole: dict[str, bool] = {}
         self._lots: dict[str, Data] = {}
 
     def apply(self, row: EventRow, data: Data) -> None:
@@ -61,7 +62,7 @@ class StockDocument:
             "waiting": self._waiting,
             "holds": list(self._holds.values()),
             "queue": [
-                {"order_id": order, "line": line, "quantity": units}
+                {"order_id": order, "line": line, "quantity": units, "whole": self._whole[order]}
                 for (order, line), units in self._queue.items()
             ],
             "lots": list(self._lots.values()),
@@ -92,6 +93,8 @@ class StockDocument:
     def _wait(self, data: Data, units: int) -> None:
         self._waiting += units
         line = (data["order_id"], data["line"])
+        if units > 0:
+            self._whole[data["order_id"]] = data.get("whole", False)
         self._queue[line] = self._queue.get(line, 0) + units
         if self._queue[line] <= 0:
             del self._queue[line]

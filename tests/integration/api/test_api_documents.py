@@ -24,7 +24,7 @@ def kept(acme: Business) -> Business:
         facts.StockReceived(**SHELF, quantity=10),
         facts.UnitDefined(sku=SKU, unit="case", numerator=6),
         facts.StockHeld(**SHELF, hold_id="h1", kind="quality", quantity=2),
-        facts.StockBackordered(**SHELF, order_id="o1", line=1, quantity=3),
+        facts.StockBackordered(**SHELF, order_id="o1", line=1, quantity=3, whole=True),
     )
     acme.project()
     return acme

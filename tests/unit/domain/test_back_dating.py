@@ -4,15 +4,16 @@ from datetime import datetime
 
 import pytest
 
+from domain.consignments import EVERYTHING
 from domain.events import Event, StockEvent
-from domain.fulfilment import place
-from domain.fulfilment import ship as ship_order
 from domain.moving_stock import evolve
 from domain.order import LineState, Order
 from domain.order import evolve as evolve_order
+from domain.ordering import place
 from domain.promises import ship
 from domain.refusals import CountExists, Refusal
 from domain.shelf import Shelf
+from domain.shipping import ship as ship_order
 from domain.stock import COUNTS_KEPT
 from domain.stock_facts import accept_return, adjust, count, receive
 from domain.stock_history import HistoryNeededError, StaleHistoryError, StockHistory
@@ -194,7 +195,7 @@ def test_both_lines_of_a_late_shipment_restate_the_count_one_upon_the_other() ->
         item=shelves["stock-A-1@WH"].item,
         location=shelves["stock-A-1@WH"].location,
     )
-    decided = ship_order(order, "o", None, {"stock-A-1@WH": known}, occasion(4, now=30))
+    decided = ship_order(order, "o", EVERYTHING, {"stock-A-1@WH": known}, occasion(4, now=30))
     assert happened(decided)[1:] == [
         restated("c", 8, expected=8, delta=2, cause=1),
         shipped_line("o", 2, line=1),
@@ -280,7 +281,7 @@ def test_with_history_both_lines_of_a_shipment_restate_a_forgotten_count() -> No
         for line, quantity in ((1, 2), (2, 3))
     )
     order = Order(order_id="o", status="allocated", lines=lines)
-    decided = ship_order(order, "o", None, {known.stock.stream: known}, occasion(0, now=30))
+    decided = ship_order(order, "o", EVERYTHING, {known.stock.stream: known}, occasion(0, now=30))
     assert happened(decided)[1:] == [
         restated("c-1", 10, expected=8, delta=2, cause=1),
         shipped_line("o", 2, line=1),

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from domain.consignments import EVERYTHING, Consignment
 from domain.events import (
     CommitmentReleased,
     Event,
@@ -14,8 +15,9 @@ from domain.events import (
     ShippedLine,
     StockCommitted,
 )
-from domain.fulfilment import allocate, cancel, place, ship, stock_streams
 from domain.order import Order
+from domain.order_endings import cancel
+from domain.ordering import allocate, place, stock_streams
 from domain.promises import reserve
 from domain.refusals import (
     DuplicateLine,
@@ -31,6 +33,7 @@ from domain.refusals import (
     UnknownOrder,
     UnknownOrderLine,
 )
+from domain.shipping import ship
 from domain.stock_facts import accept_return, adjust, receive
 from tests.builders import (
     NEVER,
@@ -187,7 +190,9 @@ def test_an_order_ships_in_parts_until_nothing_is_left() -> None:
 
 
 def status_after(made: World, lines: list[ShippedLine] | None) -> OrderStatus:
-    made.record(ship(made.order("o"), "o", lines, made.shelves(PLACE, "B"), occasion()))
+    made.record(
+        ship(made.order("o"), "o", Consignment(lines=lines), made.shelves(PLACE, "B"), occasion())
+    )
     order = made.order("o")
     assert order is not None
     return order.status
@@ -196,7 +201,7 @@ def status_after(made: World, lines: list[ShippedLine] | None) -> OrderStatus:
 def test_shipping_tells_the_order_and_each_stock() -> None:
     made = world()
     ordered(made, wanted(1, 4), wanted(2, 3))
-    events = made.record(ship(made.order("o"), "o", None, made.shelves(), occasion()))
+    events = made.record(ship(made.order("o"), "o", EVERYTHING, made.shelves(), occasion()))
     assert events == [
         OrderShipped(order_id="o", lines=(parcel(1, 4), parcel(2, 3))),
         shipped_line("o", 4, line=1),
@@ -232,21 +237,25 @@ def test_a_shipment_is_refused_by_what_comes_first(
     made = world()
     ordered(made, wanted(1, 4), wanted(2, 3))
     made.record(adjust(made.shelf(), -5, "lost", occasion()))
-    assert ship(made.order("o"), "o", lines, made.shelves(), occasion()) == refusal
+    assert (
+        ship(made.order("o"), "o", Consignment(lines=lines), made.shelves(), occasion()) == refusal
+    )
 
 
 def test_more_than_what_is_left_of_a_line_is_not_shipped() -> None:
     made = world()
     ordered(made, wanted(1, 4))
     status_after(made, [parcel(1, 3)])
-    decided = ship(made.order("o"), "o", [parcel(1, 2)], made.shelves(), occasion())
+    decided = ship(
+        made.order("o"), "o", Consignment(lines=[parcel(1, 2)]), made.shelves(), occasion()
+    )
     assert decided == ExceedsCommitted(order_id="o", line=1, requested=2, committed=1)
 
 
 def test_what_is_backordered_cannot_be_shipped_before_it_is_there() -> None:
     made = world(2, backorder_limit=5)
     ordered(made, wanted(1, 7))
-    decided = ship(made.order("o"), "o", None, made.shelves(), occasion())
+    decided = ship(made.order("o"), "o", EVERYTHING, made.shelves(), occasion())
     assert decided == insufficient(7, available=2, line=1)
     assert status_after(made, [parcel(1, 2)]) == "partly_shipped"
 
@@ -254,10 +263,10 @@ def test_what_is_backordered_cannot_be_shipped_before_it_is_there() -> None:
 @pytest.mark.parametrize("status", ["placed", "shipped", "cancelled"])
 def test_only_an_allocated_order_ships(status: OrderStatus) -> None:
     order = Order(order_id="o", status=status, lines=())
-    assert ship(order, "o", [], {}, occasion()) == OrderState(
+    assert ship(order, "o", EVERYTHING, {}, occasion()) == OrderState(
         order_id="o", status=status, wanted="shipped"
     )
-    assert ship(None, "o", [], {}, occasion()) == UnknownOrder(order_id="o")
+    assert ship(None, "o", EVERYTHING, {}, occasion()) == UnknownOrder(order_id="o")
 
 
 @pytest.mark.parametrize("status", ["shipped", "cancelled"])
@@ -338,8 +347,10 @@ def test_an_order_is_not_shipped_from_what_is_held() -> None:
     ordered(made, wanted(1, 5))
     made.record(adjust(made.shelf(), -7, "lost", occasion()))
     made.record(accept_return(made.shelf(), 3, occasion(), to="damaged"))
-    decided = ship(made.order("o"), "o", None, made.shelves(), occasion())
+    decided = ship(made.order("o"), "o", EVERYTHING, made.shelves(), occasion())
     assert decided == insufficient(5, available=3, line=1)
     made.record(adjust(made.shelf(), -3, "scrapped", occasion(), condition="damaged"))
     parcels = [parcel(1, 3)]
-    assert made.record(ship(made.order("o"), "o", parcels, made.shelves(), occasion()))
+    assert made.record(
+        ship(made.order("o"), "o", Consignment(lines=parcels), made.shelves(), occasion())
+    )

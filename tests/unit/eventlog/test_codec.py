@@ -144,24 +144,7 @@ PINNED: list[tuple[Event, str, bytes]] = [
             b'"promises":[{"kind":"order","id":"o","line":1,"uncovered":2}]}'
         ),
     ),
-    (
-        facts.OrderPlaced(
-            order_id="o",
-            currency="GBP",
-            lines=(facts.OrderLine(line=1, sku="A", location="hall", quantity=2),),
-        ),
-        "order.placed.v1",
-        (
-            b'{"order_id":"o","currency":"GBP",'
-            b'"lines":[{"line":1,"sku":"A","location":"hall","quantity":2}]}'
-        ),
-    ),
     (facts.OrderAllocated(order_id="o"), "order.allocated.v1", b'{"order_id":"o"}'),
-    (
-        facts.OrderShipped(order_id="o", lines=(facts.ShippedLine(line=1, quantity=2),)),
-        "order.shipped.v1",
-        b'{"order_id":"o","lines":[{"line":1,"quantity":2}]}',
-    ),
     (
         facts.OrderCancelled(order_id="o", reason="late"),
         "order.cancelled.v1",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from domain import events as facts
 from domain import moving_stock
@@ -14,10 +15,15 @@ from domain.quantities import deltas
 from domain.stock import Stock as DomainStock
 from eventlog.codec import EVENT_TYPES, decode, encode
 from eventlog.upcasters import STEPS
+from projections.orders.fold import fold
+from projections.orders.progress import Row
 from replay.verify.ledger import KNOWN_TYPES
+from replay.verify.orders import PLACED, Order, placed
+from replay.verify.rows import EventRow
 from replay.verify.shapes import CHARGE, ITEM, LOCATION
 from replay.verify.stock import MOVES, Stock
 from tests.happenings import stream_of, year
+from tests.log_writing import EVENT
 
 PINNED_EVENTS = Path(__file__).parents[2] / "pinned_events"
 HAPPENED = [(event, at) for seed in (1, 2) for event, at in year(seed, 500)]
@@ -72,6 +78,46 @@ def test_a_stock_is_what_the_domain_folds_it_to() -> None:
             after.backorder_allowance,
         )
         assert [*stock.promises.values()] == [each.quantity for each in after.promises.values()]
+
+
+def test_an_order_is_what_the_read_model_folds_it_to() -> None:
+    ours: dict[str, Order] = {}
+    rows: dict[tuple[str, str], Row] = {}
+    orders = [(event, at) for event, at in HAPPENED if isinstance(event, facts.OrderEvent)]
+    for position, (event, at) in enumerate(orders, 1):
+        kind, data = encode(event)
+        recorded = structs.replace(
+            EVENT, type=kind, data=data, occurred_at=at, ledger_position=position
+        )
+        row = EventRow(
+            ledger=EVENT.ledger,
+            position=position,
+            tenant=EVENT.tenant,
+            shard=EVENT.shard,
+            shard_position=position,
+            stream=stream_of(event),
+            version=1,
+            event_id=EVENT.event_id,
+            type=kind,
+            data=data,
+            metadata=b"{}",
+            occurred_at=at,
+            recorded_at=EVENT.recorded_at,
+            chain_hash=EVENT.chain_hash,
+        )
+        told = msgspec.json.decode(data)
+        if kind in PLACED:
+            ours[event.order_id] = placed(row, told)
+        else:
+            ours[event.order_id].apply(row, told)
+        fold(rows, [(recorded, event)])
+    for (_, order_id), shown in rows.items():
+        order = ours[order_id]
+        assert order.status == shown.status
+        assert [each.cell() for each in order.lines.values()] == msgspec.to_builtins(shown.lines)
+        assert order.shown_progress() == shown.progress
+        assert (order.units, order.total_micros) == (shown.units, shown.total_micros)
+        assert (order.shipped_at, order.cancelled_at) == (shown.shipped_at, shown.cancelled_at)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,8 @@ from tests.unlawful_goods import (
     traced,
 )
 
+AT_HALL: dict[str, Any] = {"order_id": "oP", "location": "hall"}
+FOUR, TAKEN = facts.LineQuantity(line=1, quantity=4), facts.PickedLine(line=1, quantity=4)
 STOCKED: list[Sequence[Event]] = [[item(MUG)], [facts.StockReceived(**HALL, quantity=11)]]
 TRACKED: list[Sequence[Event]] = [
     [PILLS],
@@ -50,11 +53,20 @@ TRACKED: list[Sequence[Event]] = [
 LAWFUL: list[list[Sequence[Event]]] = [
     [
         ordered("oP", 5),
-        [picked(ONE, 4)],
-        [facts.StockUnpicked(**ONE, quantity=1)],
+        [facts.PickListCreated(**AT_HALL, pick_id="p", lines=(FOUR,))],
+        [facts.OrderPicked(**AT_HALL, pick_id="p", lines=(TAKEN,)), picked(ONE, 4)],
         [
-            facts.OrderShipped(order_id="oP", lines=(facts.ShippedLine(line=1, quantity=3),)),
+            facts.OrderShipped(
+                order_id="oP",
+                lines=(facts.ShippedLine(line=1, quantity=3),),
+                shipment_id="s",
+            ),
             facts.PickedShipped(**ONE, quantity=3, shipment_id="s"),
+        ],
+        [
+            facts.OrderCancelled(order_id="oP"),
+            facts.StockUnpicked(**ONE, quantity=1),
+            facts.CommitmentReleased(**ONE, quantity=2),
         ],
     ],
     [
@@ -72,8 +84,18 @@ LAWFUL: list[list[Sequence[Event]]] = [
         [facts.ArrivalClosed(**due(2), outcome="short")],
     ],
     [
-        [facts.StockBackordered(**ONE, quantity=2)],
-        [facts.BackorderClosed(**ONE, quantity=2, outcome="cancelled")],
+        ordered("oP", 2)[:1],
+        [
+            facts.OrderBackordered(
+                order_id="oP",
+                lines=(facts.OrderUnits(line=1, location="hall", quantity=2),),
+            ),
+            facts.StockBackordered(**ONE, quantity=2),
+        ],
+        [
+            facts.OrderCancelled(order_id="oP"),
+            facts.BackorderClosed(**ONE, quantity=2, outcome="cancelled"),
+        ],
     ],
     [[moved(2), facts.StockMovedIn(**SHOP, quantity=2, move_id="mX", origin="hall")]],
     [
