@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from commands.processes.backorders import Allocator
 from commands.processes.clock import Clock
 from commands.processes.lot_expiry import LotExpiry
 from commands.processes.process import AnyManager
 from commands.processes.quota import QuotaOpening
 
-MANAGERS: tuple[AnyManager, ...] = (Clock(), LotExpiry(), QuotaOpening())
+MANAGERS: tuple[AnyManager, ...] = (Clock(), LotExpiry(), QuotaOpening(), Allocator())
