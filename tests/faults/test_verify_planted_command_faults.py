@@ -170,7 +170,11 @@ UNLAWFUL: list[tuple[str, list[Event], str]] = [
     ),
     (
         "conservation",
-        [facts.CountPosted(count_id="x", lines=(facts.PostedLine(line=1, expected=11),))],
+        [
+            facts.CountPlanned(count_id="x", location="hall"),
+            facts.CountEntered(count_id="x", lines=(facts.CountLine(line=1, sku=MUG, counted=11),)),
+            facts.CountPosted(count_id="x", lines=(facts.PostedLine(line=1, expected=11),)),
+        ],
         "what x#1 counted",
     ),
     ("once", [PLACED], "customer of event"),

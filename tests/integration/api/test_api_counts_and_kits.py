@@ -227,3 +227,61 @@ def test_a_count_says_no_to_what_does_not_follow(acme: Business) -> None:
     for number, (type_name, body, code) in enumerate(asked):
         answer = send(http, type_name, f"k-{number}", **body).json()
         assert answer.get("code") == code, (type_name, answer)
+
+
+def test_a_policy_asks_for_reason_codes_and_somebody_else_s_approval(acme: Business) -> None:
+    acme.stock_up(100)
+    http = acme.http()
+    policy = {"approval_units": 10, "reason_codes": ["broken"]}
+    assert send(http, "set_policy", "policy", **policy).status_code == 200
+    adjust = {**SHELF, "delta": -10, "reason": "fell"}
+    asked: list[tuple[str, dict[str, Any], str | None]] = [
+        ("write_off_stock", {**GONE, "reason_code": "eaten"}, "unknown_reason_code"),
+        ("write_off_stock", {**GONE, "quantity": 10}, "approval_needed"),
+        ("write_off_stock", {**GONE, "quantity": 10, "approved_by": "Ann"}, None),
+        ("adjust_stock", adjust, "unknown_reason_code"),
+        ("adjust_stock", {**adjust, "reason_code": "broken"}, "approval_needed"),
+        (
+            "adjust_stock",
+            {**adjust, "reason_code": "broken", "approved_by": f"key_{acme.key_id}"},
+            "approver_is_actor",
+        ),
+        ("adjust_stock", {**adjust, "reason_code": "broken", "approved_by": "Ann"}, None),
+        ("adjust_stock", {**adjust, "delta": -9, "reason_code": "broken"}, None),
+    ]
+    for number, (type_name, body, code) in enumerate(asked):
+        answer = send(http, type_name, f"k-{number}", **body).json()
+        assert answer.get("code") == code, (type_name, answer)
+
+
+def test_what_is_tracked_is_counted_and_put_together_by_its_lots(acme: Business) -> None:
+    http = acme.http()
+    here = {"location": "hall"}
+    acme.submit(
+        register_location("hall"),
+        {"type": "register_item", "key": "m", "sku": "MILK", "name": "Milk", "tracking": "lot"},
+        {"type": "register_item", "key": "t", "sku": "TEA", "name": "Tea"},
+        {"type": "compose_kit", "key": "k", **bill("MILK", 2), "sku": "TEA"},
+    )
+    lots = [{"lot": "L1", "quantity": 3}, {"lot": "L2", "quantity": 4}]
+    receipt = {"sku": "MILK", "quantity": 7, "lots": lots, **here}
+    assert send(http, "receive_stock", "r", **receipt).status_code == 200
+    send(http, "plan_count", "plan", count_id="c", location="hall")
+    line = {"line": 1, "sku": "MILK", "counted": 6}
+    unnamed = send(http, "enter_count", "e1", count_id="c", lines=[line]).json()
+    assert [each["code"] for each in unnamed["refusal"]["wrong"]] == ["lots_missing"]
+    line["lots"] = [{"lot": "L1", "quantity": 3}, {"lot": "L2", "quantity": 3}]
+    assert send(http, "enter_count", "e2", count_id="c", lines=[line]).status_code == 200
+    done = send(http, "submit_count", "s", count_id="c").json()
+    assert done["result"]["status"] == "submitted"
+    made = send(http, "assemble", "a", assembly_id="a", sku="TEA", quantity=2, **here)
+    assert made.json()["result"]["on_hand"] == 2
+    back = {"assembly_id": "d", "sku": "TEA", "quantity": 1, **here}
+    unnamed = send(http, "disassemble", "d1", **back).json()
+    assert unnamed["code"] == "lots_missing"
+    parts = [{"sku": "MILK", "lots": [{"lot": "L1", "quantity": 2}]}]
+    assert send(http, "disassemble", "d2", **back, parts=parts).status_code == 200
+    gone = {"sku": "MILK", "quantity": 1, "reason_code": "sour", **here}
+    assert send(http, "write_off_stock", "w1", **gone).json()["code"] == "lots_missing"
+    lot = [{"lot": "L2", "quantity": 1}]
+    assert send(http, "write_off_stock", "w2", **gone, lots=lot).json()["result"]["on_hand"] == 3
