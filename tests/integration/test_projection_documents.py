@@ -10,8 +10,11 @@ import pytest
 
 from domain import events as facts
 from domain.events import Event
+from projections.catalogue import ensure
+from projections.queries.standing import ledger_standing
+from projections.stock_levels.projection import StockLevels
 from tests.contracts.projection import ProjectionContract
-from tests.happenings import START, item
+from tests.happenings import START, item, year
 from tests.parts import Database
 from tests.projection_side import drain, table_rows
 from tests.read_models import DocumentRows, document_rows
@@ -57,8 +60,8 @@ def test_a_stock_s_row_tells_who_holds_its_units_and_who_waits_for_them(
         "waiting": 7,
         "holds": [{"hold_id": "h1", "kind": "quality", "quantity": 4, "lot": "L1"}],
         "queue": [
-            {"order_id": "o2", "line": 1, "quantity": 5},
-            {"order_id": "o1", "line": 1, "quantity": 2},
+            {"order_id": "o2", "line": 1, "quantity": 5, "whole": False},
+            {"order_id": "o1", "line": 1, "quantity": 2, "whole": False},
         ],
         "lots": [
             {
@@ -68,6 +71,8 @@ def test_a_stock_s_row_tells_who_holds_its_units_and_who_waits_for_them(
                 "held": 4,
                 "arrived_at": "2026-03-01T00:00:00Z",
                 "expires_on": "2027-01-31",
+                "picked_for": {},
+                "held_by": {},
             }
         ],
     }
@@ -118,3 +123,29 @@ def test_an_event_of_an_item_never_registered_parks_it(read_model: DocumentRows)
     assert list(rows) == ["A"]
     (parked,) = table_rows(read_model.log, "parked_streams")
     assert (parked["stream"], "before anything" in parked["error"]) == ("item-ghost", True)
+
+
+def test_a_store_from_before_it_folds_its_whole_log_once_and_nobody_waits_for_it(
+    read_model: DocumentRows,
+) -> None:
+    log = read_model.log
+    with log.pool.connection() as connection:
+        for table in ("projections", "projection_checkpoints"):
+            gone = connection.execute(
+                f"DELETE FROM {table} WHERE projection = 'documents'".encode()
+            )
+            assert gone.rowcount > 0
+    log.append_dated(log.ledger("main"), year(3, 200))
+    ensure(log.pool, redis_prefix="unused")
+    ensure(log.pool, redis_prefix="unused")
+    levels = StockLevels(log.pool, epoch=log.identity.epoch)
+    drain(log, levels, log.shard(LEDGER))
+    with log.pool.connection() as connection:
+        standing = ledger_standing(connection, LEDGER)
+    assert standing is not None
+    assert standing.models["stock_levels"].waiting_since is None
+    assert standing.models["documents"].position == 0
+    drain(log, read_model.process(), log.shard(LEDGER))
+    rows = table_rows(log, "documents_v1")
+    assert {row["kind"] for row in rows} >= {"stock", "item", "location"}
+    assert read_model.ledger_positions() == {LEDGER: standing.position}

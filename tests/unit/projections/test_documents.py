@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from api.read_routes.documents import ROUTES
 from domain import events as facts
+from domain import moving_stock
+from domain.stock import Stock
 from eventlog.codec import EVENT_TYPES, encode
 from eventlog.log import RecordedEvent
 from eventlog.projection import PoisonEventError
@@ -32,6 +34,7 @@ from replay.verify.documents import kinds as independent
 from replay.verify.ledger import LedgerFold
 from replay.verify.rows import EventRow
 from replay.verify.shapes import SHAPES
+from tests.happenings import year
 from tests.unit.projections.test_folds import log_of
 
 Shown = Mapping[DocumentKey, tuple[object, ...]]
@@ -117,6 +120,25 @@ def as_row(event: RecordedEvent) -> EventRow:
         recorded_at=event.recorded_at,
         chain_hash=event.chain_hash,
     )
+
+
+def test_a_stock_s_details_are_those_of_the_domain_s_whole_fold() -> None:
+    """They are made from some of its stream's types: the others must say nothing of them."""
+    stocks: dict[str, Stock] = {}
+    for event, at in year(3, 2_000):
+        if isinstance(event, facts.StockEvent):
+            name = f"{event.sku}@{event.location}"
+            before = stocks.get(name, Stock(sku=event.sku, location=event.location))
+            stocks[name] = moving_stock.evolve(before, event, at)
+    documents = folded(log_of(3, 2_000))
+    shown = [each.body for each in documents.values() if each.kind == "stock"]
+    assert len(shown) > 5
+    for details in shown:
+        stock = stocks[f"{details.sku}@{details.location}"]
+        for name in ("incoming", "in_transit", "waiting"):
+            assert getattr(details, name) == getattr(stock, name)
+        for name in ("holds", "queue", "lots"):
+            assert getattr(details, name) == tuple(getattr(stock, name).values())
 
 
 def test_each_kind_has_routes_and_an_independent_fold_of_the_same_types() -> None:
