@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from commands import count_messages as count_say
 from commands import fulfilment_messages as fulfil
 from commands import kit_messages as kit_say
 from commands import messages as say
@@ -64,6 +65,8 @@ _MAIN: tuple[type[Event], ...] = (
     facts.CartExpired,
     facts.KitAssembled,
     facts.KitDisassembled,
+    facts.CountSubmitted,
+    facts.CountPosted,
     facts.StockWrittenOff,
     facts.PurchasePlaced,
     facts.PurchaseApproved,
@@ -89,26 +92,13 @@ _MAIN: tuple[type[Event], ...] = (
     facts.ChargeRecorded,
 )
 _RANK: Mapping[type, int] = {fact: rank for rank, fact in enumerate(_MAIN)}
-# What the commands known here lead to beside those. One that led to anything else is no command
-# that could be decided again here.
-_BESIDE: tuple[type[Event], ...] = (
-    facts.StockCommitted,
-    facts.CommitmentReleased,
-    facts.StockConsumed,
-    facts.StockProduced,
-    facts.StockTraced,
-    facts.CountRestated,
-    facts.DiscrepancyFound,
-    facts.ShortfallStated,
-)
-_KNOWN = frozenset((*_MAIN, *_BESIDE))
 
 
 def recovered(past: Past) -> Recovered | None:
-    """The command that led to these events, or None: about items and locations, of a kind that is
-    not recovered, or not a command's. Pure.
+    """The command that led to these events, or None: about items and locations, or not a
+    command's. Pure.
     """
-    if past.key is None or any(type(fact.event) not in _KNOWN for fact in past.facts):
+    if past.key is None:
         return None
     known = [fact for fact in past.facts if type(fact.event) in _RANK]
     if not known:
@@ -252,6 +242,15 @@ def _named(lots: Sequence[facts.LineLot], all_of_it: Sequence[Fact]) -> dict[str
     return {"lots": tuple(lots)}
 
 
+def _posted(message: type[count_say.SubmitCount]) -> Callable[[Any, Sequence[Fact]], Message]:
+    """What was not entered then stayed as it was, whether that was asked for or not."""
+
+    def rebuilt(event: facts.CountPosted | facts.CountSubmitted, _: Sequence[Fact]) -> Message:
+        return command(message, count_id=event.count_id, accept_uncounted=True)
+
+    return rebuilt
+
+
 def _same_fields(
     message: type[Message], *names: str, **renamed: str
 ) -> Callable[[Any, Sequence[Fact]], Message]:
@@ -307,6 +306,8 @@ _REBUILT: Mapping[type, Callable[[Any, Sequence[Fact]], Message]] = {
     facts.StockReceived: _same_fields(say.ReceiveStock, *_SHELF, "quantity", "document"),
     facts.KitAssembled: _same_fields(kit_say.Assemble, *_SHELF, "assembly_id", "quantity"),
     facts.KitDisassembled: _same_fields(kit_say.Disassemble, *_SHELF, "assembly_id", "quantity"),
+    facts.CountSubmitted: _posted(count_say.SubmitCount),
+    facts.CountPosted: _posted(count_say.PostCountPart),
     facts.StockAdjusted: _same_fields(
         say.AdjustStock, *_SHELF, *_GROUNDS, "delta", "reason", "condition"
     ),
