@@ -26,6 +26,7 @@ from api.read_routes.orders import order_routes
 from api.read_routes.read_models import read_model_routes
 from api.read_routes.stock import stock_routes
 from api.requests import authenticator, json_is_accepted
+from api.webhook_routes import webhook_routes
 from api.write_routes import write_routes
 
 
@@ -57,6 +58,7 @@ def create_app(deps: Deps) -> FastAPI:
     reads = deps.read_side
     for router in (
         write_routes(deps.write_side, authenticate),
+        webhook_routes(deps.write_side, deps.webhooks, clock=deps.clock),
         answer_routes(reads, authenticate),
         item_routes(reads, authenticate),
         stock_routes(reads, authenticate),

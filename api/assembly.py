@@ -25,8 +25,10 @@ from api.read_side import ReadSide
 from api.sealing import Sealer
 from api.store_figures import StoreFigures
 from api.subjects import Subjects
+from api.webhooks import Webhooks
 from api.write_side import WriteSide
 from commands.group_commit import GroupCommit
+from eventlog.log import Appender
 from eventlog.postgres.append import PostgresAppender
 from eventlog.postgres.connections import Pool, borrowed, open_log_pool, open_read_pool
 from eventlog.postgres.identity import store_identity
@@ -80,13 +82,8 @@ def assemble(
         metrics.registry.register(StoreFigures(log_pool, clock=clock))
         positions = Positions(sealer=Sealer(settings.signing_secret), epoch=identity.epoch)
         wrapping = WrappingKey(settings.personal_secret)
-        group_commit = GroupCommit(
-            appender=MeasuredAppender(PostgresAppender(log_pool, clock=clock), metrics),
-            reader=PostgresReader(log_pool),
-            snapshots=PostgresSnapshots(log_pool),
-            shards=identity.shards,
-            new_id=new_id,
-        )
+        appender = MeasuredAppender(PostgresAppender(log_pool, clock=clock), metrics)
+        group_commit = _group_commit(log_pool, appender, shards=identity.shards, new_id=new_id)
         return Deps(
             settings=settings,
             clock=clock,
@@ -107,10 +104,23 @@ def assemble(
                 clock=clock,
                 monotonic=monotonic,
             ),
+            webhooks=Webhooks(read_pool, wrapping),
             metrics=metrics,
             parts=(*_own_parts(read_pool, redis_client, clickhouse), *checks),
             close=opened.pop_all().close,
         )
+
+
+def _group_commit(
+    pool: Pool, appender: Appender, *, shards: int, new_id: Callable[[], UUID]
+) -> GroupCommit:
+    return GroupCommit(
+        appender=appender,
+        reader=PostgresReader(pool),
+        snapshots=PostgresSnapshots(pool),
+        shards=shards,
+        new_id=new_id,
+    )
 
 
 def _redis(url: str) -> redis.Redis:

@@ -101,6 +101,14 @@ EXAMPLES: Mapping[str, Mapping[str, object]] = {
         "approval_units": 50,
         "reason_codes": ["broken", "stolen", "expired"],
     },
+    "record_payment": {
+        "payment_id": "PAY-1",
+        "order_id": "SO-1",
+        "report": "authorised",
+        "amount_micros": 99_000_000,
+        "currency": "GBP",
+        "reference": "auth_81",
+    },
     "define_unit": {"sku": "CHAIR-RED", "unit": "pallet", "numerator": 24},
     "compose_kit": {
         "sku": "DINING-SET",

@@ -10,6 +10,7 @@ from api.authentication import KeyAuthentication
 from api.metrics import Metrics
 from api.operator_routes import PartCheck
 from api.read_side import ReadSide
+from api.webhooks import Webhooks
 from api.write_side import WriteSide
 
 
@@ -37,6 +38,7 @@ class Deps:
     keys: KeyAuthentication
     write_side: WriteSide
     read_side: ReadSide
+    webhooks: Webhooks
     metrics: Metrics
     parts: Sequence[PartCheck]
     close: Callable[[], None]

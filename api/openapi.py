@@ -38,6 +38,7 @@ TAGS = [
     {"name": "ledger", "description": "What the business wants to hold in it."},
     {"name": "movements", "description": "Everything that happened to stock."},
     {"name": "analytics", "description": "Sums over movements."},
+    {"name": "webhooks", "description": "What others report, signed."},
     {"name": "read models", "description": "How far behind the log each of them is."},
     {"name": "operation", "description": "Health and metrics, for those who run it."},
 ]

@@ -23,6 +23,7 @@ from commands.kit_decisions import own_quantity
 from commands.kit_handlers import KIT_HANDLERS
 from commands.message import Message
 from commands.order_handlers import ORDER_HANDLERS
+from commands.payment_handlers import PAYMENT_HANDLERS
 from commands.supply_handlers import SUPPLY_HANDLERS
 from commands.view import CommandView
 from domain.streams import (
@@ -191,4 +192,5 @@ HANDLERS: Mapping[type[Message], Handler] = {
     **KIT_HANDLERS,
     **COUNT_HANDLERS,
     **SUPPLY_HANDLERS,
+    **PAYMENT_HANDLERS,
 }

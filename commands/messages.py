@@ -68,6 +68,7 @@ from commands.order_messages import (
     RecordCharge,
     UnitPrice,
 )
+from commands.payment_messages import RecordPayment
 from commands.purchase_messages import (
     ApprovePurchase,
     CancelPurchase,
@@ -337,6 +338,7 @@ Command = Annotated[
     | ExpireCart
     | ExtendReservation
     | SetPolicy
+    | RecordPayment
     | DefineUnit
     | ComposeKit
     | Assemble

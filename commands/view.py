@@ -20,6 +20,7 @@ from domain.item import Item
 from domain.location import Location
 from domain.lot import Lot
 from domain.order import Order
+from domain.payment import Payment
 from domain.policy import Policy
 from domain.purchase import Purchase
 from domain.serial import Serial
@@ -36,6 +37,7 @@ from domain.streams import (
     location_stream,
     lot_stream,
     order_stream,
+    payment_stream,
     purchase_stream,
     serial_stream,
     sku_and_location,
@@ -132,6 +134,9 @@ class CommandView(Overlay):
 
     def cart(self, reservation_id: str) -> Cart | None:
         return cast("Cart | None", self._state(cart_stream(reservation_id)))
+
+    def payment(self, payment_id: str) -> Payment | None:
+        return cast("Payment | None", self._state(payment_stream(payment_id)))
 
     def policy(self) -> Policy | None:
         return cast("Policy | None", self._state(POLICY_STREAM))

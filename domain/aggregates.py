@@ -15,6 +15,7 @@ from domain import (
     lot,
     moving_stock,
     order,
+    payment,
     policy,
     purchase,
     serial,
@@ -45,6 +46,7 @@ from domain.events import (
     LotRecalled,
     LotRegistered,
     OrderEvent,
+    PaymentEvent,
     PolicySet,
     PurchaseEvent,
     QuotaOpened,
@@ -61,6 +63,7 @@ from domain.item import Item
 from domain.location import Location
 from domain.lot import Lot
 from domain.order import Order
+from domain.payment import Payment
 from domain.policy import Policy
 from domain.purchase import Purchase
 from domain.serial import Serial
@@ -82,6 +85,7 @@ State = (
     | CycleCount
     | Purchase
     | Transfer
+    | Payment
 )
 
 STATE_TYPES: Mapping[StreamKind, type[State]] = {
@@ -98,6 +102,7 @@ STATE_TYPES: Mapping[StreamKind, type[State]] = {
     "count": CycleCount,
     "purchase": Purchase,
     "transfer": Transfer,
+    "payment": Payment,
 }
 
 
@@ -142,6 +147,9 @@ def evolve(state: State | None, event: Event, occurred_at: datetime) -> State | 
             return state
         case _ if isinstance(event, AssemblyEvent):
             return assembly.evolve(None, event, occurred_at)
+        case _ if isinstance(event, PaymentEvent):
+            known_payment = state if isinstance(state, Payment) else None
+            return payment.evolve(known_payment, event, occurred_at)
         case _ if isinstance(event, CountEvent):
             known_count = state if isinstance(state, CycleCount) else None
             return cycle_count.evolve(known_count, event, occurred_at)

@@ -89,6 +89,13 @@ from domain.facts.orders import (
     ShippedLine,
     Strategy,
 )
+from domain.facts.payments import (
+    PaymentAuthorised,
+    PaymentCaptured,
+    PaymentFailed,
+    PaymentRefunded,
+    PaymentTimedOut,
+)
 from domain.facts.picks import PickedShipped, StockPicked, StockUnpicked
 from domain.facts.policies import BackorderOrder, PolicySet, QuotaOpened, ReservedUnitsCounted
 from domain.facts.promises import (
@@ -214,6 +221,9 @@ AssemblyEvent = KitAssembled | KitDisassembled
 CountEvent = (
     CountPlanned | CountEntered | RecountAsked | CountPosted | CountSubmitted | CountCancelled
 )
+PaymentEvent = (
+    PaymentAuthorised | PaymentCaptured | PaymentFailed | PaymentRefunded | PaymentTimedOut
+)
 Event = (
     ItemEvent
     | LocationEvent
@@ -230,4 +240,5 @@ Event = (
     | ReplayEvent
     | AssemblyEvent
     | CountEvent
+    | PaymentEvent
 )

@@ -19,6 +19,7 @@ StreamKind = Literal[
     "count",
     "purchase",
     "transfer",
+    "payment",
 ]
 KINDS = frozenset(get_args(StreamKind))
 
@@ -89,6 +90,11 @@ def assembly_stream(assembly_id: str) -> str:
 def count_stream(count_id: str) -> str:
     """`count-<id>`: a count of many SKUs."""
     return f"count-{count_id}"
+
+
+def payment_stream(payment_id: str) -> str:
+    """`payment-<id>`."""
+    return f"payment-{payment_id}"
 
 
 def kind_of(stream: str) -> StreamKind:

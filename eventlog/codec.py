@@ -109,6 +109,11 @@ TYPE_NAMES: Mapping[type, str] = {
     facts.CountPosted: "count.posted.v1",
     facts.CountSubmitted: "count.submitted.v1",
     facts.CountCancelled: "count.cancelled.v1",
+    facts.PaymentAuthorised: "payment.authorised.v1",
+    facts.PaymentCaptured: "payment.captured.v1",
+    facts.PaymentFailed: "payment.failed.v1",
+    facts.PaymentRefunded: "payment.refunded.v1",
+    facts.PaymentTimedOut: "payment.timed_out.v1",
     facts.ReplayPromoted: "replay.promoted.v1",
     facts.ReplayRolledBack: "replay.rolled_back.v1",
 }

@@ -17,6 +17,7 @@ from ops.cli import (
     roles,
     stack,
     verifying,
+    webhooks,
 )
 
 # Each module of a command group adds its commands to the one application.
@@ -31,6 +32,7 @@ GROUPS = (
     reconciling,
     archiving,
     replay_group,
+    webhooks,
 )
 FAILED = 1
 WRONG_USE = 2

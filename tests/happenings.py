@@ -19,6 +19,7 @@ from domain.streams import (
     location_stream,
     lot_stream,
     order_stream,
+    payment_stream,
     purchase_stream,
     replay_stream,
     serial_stream,
@@ -27,6 +28,7 @@ from domain.streams import (
 )
 from tests.kit_happenings import assembly, cycle_count
 from tests.order_happenings import sent_and_back
+from tests.payment_happenings import payment
 from tests.supply_happenings import bought, sent
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -68,6 +70,8 @@ def stream_of(event: Event) -> str:
             return cart_stream(event.reservation_id)
         case facts.PolicySet() | facts.ReservedUnitsCounted() | facts.QuotaOpened():
             return POLICY_STREAM
+        case _ if isinstance(event, facts.PaymentEvent):
+            return payment_stream(event.payment_id)
         case facts.ReplayPromoted() | facts.ReplayRolledBack():
             return replay_stream(event.replay_id)
         case facts.KitAssembled() | facts.KitDisassembled():
@@ -372,6 +376,7 @@ HAPPENINGS: Sequence[Callable[[int, int, dict[str, Any]], list[Event]]] = (
     _policy,
     assembly,
     cycle_count,
+    payment,
     _charge,
     _description,
     _end_of_life,

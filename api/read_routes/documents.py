@@ -75,6 +75,12 @@ ROUTES: Mapping[StreamKind, Routes] = {
     "reservation": Routes(
         path="carts", name="carts", words=("cart, its lines and how it ended", "carts"), tag="stock"
     ),
+    "payment": Routes(
+        path="payments",
+        name="payments",
+        words=("payment and what its provider reported", "payments"),
+        tag="orders",
+    ),
     "policy": Routes(
         path="policies",
         name="policies",

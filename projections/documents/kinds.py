@@ -16,6 +16,7 @@ from projections.documents.items import ITEMS
 from projections.documents.kind import Kind
 from projections.documents.locations import LOCATIONS
 from projections.documents.lots import LOTS
+from projections.documents.payments import PAYMENTS
 from projections.documents.policies import POLICIES
 from projections.documents.purchases import PURCHASES
 from projections.documents.serials import SERIALS
@@ -30,6 +31,7 @@ _KINDS: tuple[Kind[Any], ...] = (
     LOTS,
     SERIALS,
     CARTS,
+    PAYMENTS,
     POLICIES,
     ASSEMBLIES,
     COUNTS,

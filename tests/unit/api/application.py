@@ -32,6 +32,7 @@ def application(**settings: Any) -> FastAPI:
             clock=lambda: now,
             monotonic=lambda: 0.0,
         ),
+        webhooks=nothing,
         metrics=Metrics(),
         parts=(),
         close=lambda: None,

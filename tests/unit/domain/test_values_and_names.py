@@ -23,6 +23,7 @@ from domain.streams import (
     kind_of,
     location_stream,
     order_stream,
+    payment_stream,
     sku_and_location,
     stock_stream,
 )
@@ -110,6 +111,7 @@ def test_a_stream_says_what_it_is_about() -> None:
         order_stream("o-7"): ("order", "o-7"),
         charge_stream("c"): ("charge", "c"),
         cart_stream("c"): ("reservation", "c"),
+        payment_stream("p"): ("payment", "p"),
         POLICY_STREAM: ("policy", "ledger"),
     }
     assert {name: (kind_of(name), id_of(name)) for name in streams} == streams
