@@ -63,6 +63,10 @@ def provider(acme: Business) -> Provider:
     return Provider(business=acme, endpoint=endpoint_of(acme))
 
 
+def read(business: Business, path: str, **parameters: str) -> Any:
+    return business.client().get(path, **parameters)
+
+
 def types(business: Business) -> list[str]:
     return [event.type for event in business.events()]
 
@@ -74,10 +78,10 @@ def test_a_payment_is_reported_step_by_step_and_read(provider: Provider) -> None
     body = orjson.dumps(dated | {"data": DATA | {"reference": "cap-1"}})
     assert provider.send("m2", body).status_code == 200
     acme.project()
-    document = acme.client().get("/v1/payments/p1")["document"]
+    document = read(acme, "/v1/payments/p1")["document"]
     assert (document["status"], document["refs"]) == ("captured", ["order:o1"])
     assert document["body"]["captured_micros"] == 5_000_000
-    (found,) = acme.client().get("/v1/payments", ref="order:o1")["documents"]
+    (found,) = read(acme, "/v1/payments", ref="order:o1")["documents"]
     assert found["id"] == "p1"
     first, second = acme.events()
     assert second.occurred_at.isoformat() == "2026-03-01T09:30:00+00:00"
