@@ -68,6 +68,8 @@ class OrderPacked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShipmentDelivered:
+    """All of the shipment is with the customer."""
+
     order_id: str
     shipment_id: str
 
