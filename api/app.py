@@ -24,6 +24,7 @@ from api.read_routes.lots import lot_routes
 from api.read_routes.movements import movement_routes
 from api.read_routes.orders import order_routes
 from api.read_routes.read_models import read_model_routes
+from api.read_routes.ship_to import ship_to_routes
 from api.read_routes.stock import stock_routes
 from api.requests import authenticator, json_is_accepted
 from api.webhook_routes import webhook_routes
@@ -64,6 +65,7 @@ def create_app(deps: Deps) -> FastAPI:
         stock_routes(reads, authenticate),
         availability_routes(reads, authenticate),
         order_routes(reads, authenticate),
+        ship_to_routes(reads, authenticate),
         document_routes(reads, authenticate),
         lot_routes(reads, authenticate),
         movement_routes(reads, authenticate),

@@ -188,7 +188,9 @@ def _members(model: BaseModel) -> int:
     count = len(model.model_fields_set)
     for name in model.model_fields_set:
         value = getattr(model, name)
-        if type(value) is dict:
+        if isinstance(value, BaseModel):
+            count += _members(value)
+        elif type(value) is dict:
             count += len(value)
         elif type(value) is tuple:
             count += sum(_members(each) for each in value if isinstance(each, BaseModel))

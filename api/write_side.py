@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from anyio.to_thread import run_sync
+
 from api.authentication import Principal
 from api.metrics import Metrics
-from api.personal import Sealing
+from api.personal import Destination, Sealing
 from api.positions import Positions
 from api.problems import Problem
 from api.subjects import Subjects
@@ -42,20 +44,43 @@ class WriteSide:
         correlation_id: str | None,
         traceparent: str | None,
     ) -> list[Submission]:
-        """The commands as this caller's, customers replaced by their subject ids."""
+        """The commands as this caller's: customers are subject ids, destinations are sealed."""
         tenant = principal.tenant
         opaque = await self.subjects.customers(tenant, _customers(commands))
         approvers = await self.subjects.people(tenant, "approver", _approvers(commands))
+        sealed = await self._sealed(tenant, commands, opaque) if opaque else {}
         return [
             Submission(
                 tenant=principal.tenant,
                 actor=principal.actor,
-                command=_opaque(each, opaque, approvers) if opaque or approvers else each,
+                command=(
+                    _opaque(each, opaque, approvers, sealed.get(index))
+                    if opaque or approvers
+                    else each
+                ),
                 correlation_id=correlation_id,
                 traceparent=traceparent,
             )
-            for each in commands
+            for index, each in enumerate(commands)
         ]
+
+    async def _sealed(
+        self, tenant: str, commands: Sequence[Command], subjects: Mapping[str, str]
+    ) -> Mapping[int, str]:
+        """Where orders go, sealed, by the index of their command."""
+        destinations = {
+            index: Destination(
+                subject=subjects[each.customer], order_id=each.order_id, ship_to=each.ship_to
+            )
+            for index, each in enumerate(commands)
+            if isinstance(each, PlaceOrder)
+            and each.customer is not None
+            and each.ship_to is not None
+        }
+        if not destinations:
+            return {}
+        texts = await run_sync(self.sealing.seal, tenant, list(destinations.values()))
+        return dict(zip(destinations, texts, strict=True))
 
     async def submit(self, submissions: Sequence[Submission], mode: Mode) -> list[Answer]:
         """One answer for each. Raises Problem when nothing was queued."""
@@ -112,10 +137,15 @@ def _approvers(commands: Sequence[Command]) -> Iterator[str]:
     )
 
 
-def _opaque(command: Command, subjects: Mapping[str, str], approvers: Mapping[str, str]) -> Command:
+def _opaque(
+    command: Command,
+    subjects: Mapping[str, str],
+    approvers: Mapping[str, str],
+    sealed_ship_to: str | None,
+) -> Command:
     if isinstance(command, Approved):
         approver = approvers.get(command.approved_by or "", command.approved_by)
         return command.model_copy(update={"approved_by": approver})
     if isinstance(command, PlaceOrder) and command.customer is not None:
-        return command.model_copy(update={"customer": subjects[command.customer]})
+        return command.opaque(subjects[command.customer], sealed_ship_to)
     return command

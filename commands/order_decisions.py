@@ -78,6 +78,7 @@ def place_order(command: say.PlaceOrder, view: CommandView, occasion: Occasion) 
         locations=locations,
         kilometres=kilometres,
         payment=command.payment,
+        ship_to=command.sealed_ship_to,
         reservation_id=command.reservation_id,
     )
     streams = ordering.stock_streams(proposed.lines, proposed.locations)

@@ -24,6 +24,7 @@ from commands.fields import (
     Quantity,
 )
 from commands.message import Message
+from commands.personal import WithDestination
 from domain.events import Allocation, PaymentTerms, Strategy
 from domain.values import ORDER_LINES_MAX
 
@@ -68,7 +69,7 @@ def distinct(lines: tuple[Line, ...]) -> None:
         seen.add(number)
 
 
-class PlaceOrder(Message):
+class PlaceOrder(WithDestination):
     """Accept an order and, unless `allocate` is false, promise every line of it or refuse it.
 
     With `ship`, as at a till, it leaves at once: all of it happens, or nothing. Lines without a

@@ -48,6 +48,8 @@ class Submission:
                 raise ValueError("correlation_id and traceparent are printable ASCII, up to 200")
         if isinstance(self.command, PlaceOrder):
             customer = self.command.customer
+            if self.command.ship_to is not None:
+                raise ValueError("ship_to is not sealed: see WithDestination.opaque")
             if customer is not None and not SUBJECT.fullmatch(customer):
                 raise ValueError("customer is not a subject id: see subject_id")
         if isinstance(self.command, Approved):

@@ -61,8 +61,10 @@ def test_every_operation_on_a_tenant_wants_a_key_and_a_scope(
         if "/v1/" not in where or "/v1/webhooks/" in where:
             assert "security" not in operation, where
             continue
-        scope = "inventory:write" if "post /v1/commands" in where else "inventory:read"
-        assert operation["security"] == [{"Bearer": [scope]}, {"ApiKey": [scope]}], where
+        scopes = ["inventory:write" if "post /v1/commands" in where else "inventory:read"]
+        if "/v1/ship-to" in where:
+            scopes.append("personal:read")
+        assert operation["security"] == [{"Bearer": scopes}, {"ApiKey": scopes}], where
         assert {"401", "403", "503"} <= set(operation["responses"]), where
 
 
