@@ -33,12 +33,17 @@ Ref = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routes:
-    """`GET /v1/<path>` and `/v1/<path>/<id>`. `name`: of its operations; `words`: one, many."""
+    """`GET /v1/<path>` and `/v1/<path>/<id>`. `name`: of one, in operations; `words`: one, many."""
 
     path: str
     name: str
     words: tuple[str, str]
     tag: str
+
+    @property
+    def listing(self) -> str:
+        """Of the operation that lists them."""
+        return f"list_{self.path.replace('-', '_')}"
 
 
 ROUTES: Mapping[StreamKind, Routes] = {
@@ -73,7 +78,7 @@ ROUTES: Mapping[StreamKind, Routes] = {
         tag="lots",
     ),
     "reservation": Routes(
-        path="carts", name="carts", words=("cart, its lines and how it ended", "carts"), tag="stock"
+        path="carts", name="cart", words=("cart, its lines and how it ended", "carts"), tag="stock"
     ),
     "payment": Routes(
         path="payments",
@@ -83,7 +88,7 @@ ROUTES: Mapping[StreamKind, Routes] = {
     ),
     "policy": Routes(
         path="policies",
-        name="policies",
+        name="policy",
         words=("ledger's policy (its id is `ledger`)", "policies"),
         tag="ledger",
     ),
@@ -101,13 +106,13 @@ ROUTES: Mapping[StreamKind, Routes] = {
     ),
     "purchase": Routes(
         path="purchases",
-        name="purchases",
+        name="purchase",
         words=("purchase, and what came of each line", "purchases"),
         tag="supply",
     ),
     "transfer": Routes(
         path="transfers",
-        name="transfers",
+        name="transfer",
         words=("transfer, and what arrived of each line", "transfers"),
         tag="supply",
     ),
@@ -138,7 +143,7 @@ def _add_list(
 ) -> None:
     @router.get(
         f"/{routes.path}",
-        operation_id=f"list_{routes.name}",
+        operation_id=routes.listing,
         summary=f"Documents of {routes.words[1]}, the newest first",
         description="A page of them, of one status or with one reference if named.",
         tags=[routes.tag],
@@ -155,7 +160,7 @@ def _add_list(
     ) -> Response:
         with reads.view(ask, cursor) as view:
             filters = {"status": status, "ref": ref}
-            pages = view.pages(MODEL, f"list_{routes.name}", filters)
+            pages = view.pages(MODEL, routes.listing, filters)
             after = pages.after(cursor)
             found = documents.documents(
                 view.connection,
