@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
 
 from commands import kit_messages as say
 from commands.view import CommandView
@@ -19,6 +21,27 @@ def own_quantity(view: CommandView, sku: str, quantity: int, unit: str | None) -
     if unit is None:
         return quantity
     return units.in_own(view.item(sku), sku, quantity, unit)
+
+
+def own_quantities(
+    view: CommandView, wanted: Iterable[tuple[int, str, int, str | None]]
+) -> list[int] | Refusal:
+    """The same of many lines: number, SKU, quantity, unit. A refusal names all bad lines."""
+    found: list[int] = []
+    wrong: list[Any] = []
+    for line, sku, quantity, unit in wanted:
+        own = own_quantity(view, sku, quantity, unit)
+        if isinstance(own, Refusal):
+            wrong.append(replace(own, line=line))  # type: ignore[type-var] # each is a dataclass
+        else:
+            found.append(own)
+    return replace(wrong[0], also=tuple(wrong[1:])) if wrong else found
+
+
+def unit_of(line: object) -> str | None:
+    """What a line is counted in; one that was recovered from its event is in own units."""
+    unit: str | None = getattr(line, "unit", None)
+    return unit
 
 
 def define_unit(command: say.DefineUnit, view: CommandView, occasion: Occasion) -> Facts | Refusal:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from commands.fields import Currency, Day, Id, Level, Note, Quantity
+from commands.fields import Currency, Day, Id, InUnit, Level, Note, Quantity
 from commands.lines import NumberedLine, check_numbers
 from commands.lot_fields import LotFields
 from commands.message import Message
@@ -22,7 +22,11 @@ ExpectedOn = Annotated[
 class PurchasedLine(NumberedLine):
     sku: Id
     quantity: Quantity
-    unit_price_micros: UnitPrice = 0
+    unit: InUnit = None
+    unit_price_micros: Annotated[
+        UnitPrice,
+        Field(description="Of one of the item's own unit, in millionths of the currency's."),
+    ] = 0
     expected_on: ExpectedOn = None
 
 
@@ -33,6 +37,7 @@ class LineDelivered(LotFields, NumberedLine):
 
     accepted: Level = 0
     rejected: Annotated[Level, Field(description="Not taken: they never come on hand.")] = 0
+    unit: InUnit = None
     reason: Annotated[Note, Field(description="Why units were rejected; wanted if any were.")] = ""
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from commands import move_messages as move_say
 from commands import purchase_messages as purchase_say
 from commands import transfer_messages as transfer_say
+from commands.kit_decisions import own_quantities, unit_of
 from commands.view import CommandView
 from domain import moving, purchasing, transferring
 from domain.events import (
@@ -28,28 +29,37 @@ from domain.values import Facts, Occasion
 # --- purchases ------------------------------------------------------------------------------------
 
 
-def _lines(lines: Sequence[purchase_say.PurchasedLine]) -> tuple[PurchaseLine, ...]:
+def _lines(
+    lines: Sequence[purchase_say.PurchasedLine], view: CommandView
+) -> tuple[PurchaseLine, ...] | Refusal:
+    wanted = [(line.line, line.sku, line.quantity, unit_of(line)) for line in lines]
+    quantities = own_quantities(view, wanted)
+    if isinstance(quantities, Refusal):
+        return quantities
     return tuple(
         PurchaseLine(
             line=line.line,
             sku=line.sku,
-            quantity=line.quantity,
+            quantity=quantity,
             unit_price_micros=line.unit_price_micros,
             expected_on=line.expected_on,
         )
-        for line in lines
+        for line, quantity in zip(lines, quantities, strict=True)
     )
 
 
 def place_purchase(
     command: purchase_say.PlacePurchase, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
+    lines = _lines(command.lines, view)
+    if isinstance(lines, Refusal):
+        return lines
     proposed = PurchasePlaced(
         purchase_id=command.purchase_id,
         location=command.location,
         supplier=command.supplier,
         currency=command.currency,
-        lines=_lines(command.lines),
+        lines=lines,
     )
     shelves = view.shelves(purchasing.stock_streams(proposed.location, proposed.lines))
     supplier = None if command.supplier is None else view.location(command.supplier)
@@ -68,9 +78,10 @@ def approve_purchase(
 def change_purchase(
     command: purchase_say.ChangePurchase, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
-    proposed = PurchaseChanged(
-        purchase_id=command.purchase_id, lines=_lines(command.lines), reason=command.reason
-    )
+    lines = _lines(command.lines, view)
+    if isinstance(lines, Refusal):
+        return lines
+    proposed = PurchaseChanged(purchase_id=command.purchase_id, lines=lines, reason=command.reason)
     purchase = view.purchase(command.purchase_id)
     streams: tuple[str, ...] = ()
     if purchase is not None:
@@ -83,16 +94,31 @@ def receive_purchase(
     command: purchase_say.ReceivePurchase, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
     purchase = view.purchase(command.purchase_id)
-    delivered = [
-        DeliveredLine(
-            line=each.line,
-            accepted=each.accepted,
-            rejected=each.rejected,
-            reason=each.reason,
-            units=each.named_units(),
+    sku_of = {} if purchase is None else {line.line: line.sku for line in purchase.lines}
+    known = [(each, sku_of[each.line]) for each in command.lines if each.line in sku_of]
+    accepted = own_quantities(
+        view, [(each.line, sku, each.accepted, unit_of(each)) for each, sku in known]
+    )
+    rejected = own_quantities(
+        view, [(each.line, sku, each.rejected, unit_of(each)) for each, sku in known]
+    )
+    if isinstance(accepted, Refusal):
+        return accepted
+    if isinstance(rejected, Refusal):
+        return rejected
+    units = {each.line: own for (each, _), *own in zip(known, accepted, rejected, strict=True)}
+    delivered = []
+    for each in command.lines:
+        taken, left = units.get(each.line, (each.accepted, each.rejected))
+        delivered.append(
+            DeliveredLine(
+                line=each.line,
+                accepted=taken,
+                rejected=left,
+                reason=each.reason,
+                units=each.named_units(),
+            )
         )
-        for each in command.lines
-    ]
     return purchasing.receive(
         purchase,
         command.purchase_id,

@@ -285,3 +285,21 @@ def test_what_is_tracked_is_counted_and_put_together_by_its_lots(acme: Business)
     assert send(http, "write_off_stock", "w1", **gone).json()["code"] == "lots_missing"
     lot = [{"lot": "L2", "quantity": 1}]
     assert send(http, "write_off_stock", "w2", **gone, lots=lot).json()["result"]["on_hand"] == 3
+
+
+def test_purchase_lines_are_counted_in_any_unit_and_every_bad_one_is_told(acme: Business) -> None:
+    acme.stock_up(1)
+    http = acme.http()
+    send(http, "define_unit", "u", sku=SHELF["sku"], unit="case", numerator=12)
+    line = {"line": 1, "sku": SHELF["sku"], "quantity": 2, "unit": "case"}
+    buy = {"purchase_id": "p", "location": "hall"}
+    wrong = [{**line, "unit": "box"}, {**line, "line": 2, "unit": "sack"}]
+    refused = send(http, "place_purchase", "p0", **buy, lines=wrong).json()
+    assert (refused["code"], refused["refusal"]["line"]) == ("unknown_unit", 1)
+    assert [each["line"] for each in refused["refusal"]["also"]] == [2]
+    assert send(http, "place_purchase", "p1", **buy, lines=[line]).status_code == 200
+    approved = send(http, "approve_purchase", "p2", purchase_id="p").json()
+    assert approved["result"]["incoming"] == 24
+    came = {"line": 1, "accepted": 1, "unit": "case"}
+    delivered = {"purchase_id": "p", "receipt_id": "d", "lines": [came]}
+    assert send(http, "receive_purchase", "p3", **delivered).json()["result"]["incoming"] == 12
