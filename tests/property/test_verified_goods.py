@@ -1,4 +1,4 @@
-"""Whatever decisions make of tracked goods, `verify` finds nothing wrong with it: its laws are
+"""Whatever decisions make of goods, `verify` finds nothing wrong with it: its laws are
 written apart from the decisions, and each is as strict as they are.
 """
 
@@ -14,6 +14,7 @@ from domain.streams import item_stream
 from domain.values import Fact, Facts
 from tests.builders import SKU
 from tests.commands_as_rows import judged, rows_of_facts
+from tests.property.test_order_flows import Orders
 from tests.property.test_supply_laws import SupplyChain
 from tests.property.test_tracked_laws import START, Tracked
 
@@ -83,6 +84,20 @@ class VerifiedSupply(SupplyChain):
 
 TestVerifiedSupply = VerifiedSupply.TestCase
 TestVerifiedSupply.settings = TestVerifiedLots.settings
+
+
+class VerifiedOrders(Orders):
+    """Sourced, waiting, picked, sent, cancelled late, taken back."""
+
+    def teardown(self) -> None:
+        items = [(registered(sku, "none"),) for sku in self.world.items]
+        told = rows_of_facts([*items, *self.world.commands])
+        for name, law in judged(told).items():
+            assert law.difference is None, f"{name}: {law.difference.sentence()}"
+
+
+TestVerifiedOrders = VerifiedOrders.TestCase
+TestVerifiedOrders.settings = TestVerifiedLots.settings
 
 
 def test_a_recall_that_is_not_told_would_be_found() -> None:
