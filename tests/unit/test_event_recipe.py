@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,6 +81,12 @@ def test_an_event_without_any_part_is_told_all_that_it_lacks() -> None:
         sku: str
 
     assert len(lacks("dragon.Seen", DragonSeen)) == 10
+
+
+def test_the_glossary_has_one_entry_for_one_word() -> None:
+    entries = [row.split(" | ")[0] for row in GLOSSARY.splitlines() if row.startswith("| **")]
+    words = Counter(word for entry in entries for word in re.findall(r"\*\*(.+?)\*\*", entry))
+    assert [word for word, count in words.items() if count > 1] == []
 
 
 def test_the_catalogue_of_events_says_what_the_code_says() -> None:
