@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from commands.fields import Id, Level, LineNumber, Note, Quantity
+from commands.lot_fields import LotFields
 from commands.message import Message
 from commands.order_messages import UNREAD_ORDER_LINES, Line, OrderedLine, distinct
 from domain.events import Inspection
@@ -22,7 +23,7 @@ class LineOfOrder(Line):
     quantity: Quantity
 
 
-class PickedUnits(Line):
+class PickedUnits(LotFields, Line):
     line: LineNumber
     quantity: Annotated[Level, Field(description="0: none of it was on the shelf.")]
 
@@ -35,12 +36,18 @@ class LineToShip(Line):
     ] = None
 
 
-class SeenLine(Line):
+class SeenLine(LotFields, Line):
     line: LineNumber
     quantity: Quantity
     outcome: Annotated[
         Inspection, Field(description="On sale again, held as damaged, or not taken back.")
     ]
+
+
+class TakenBack(LotFields, Line):
+    """Which lots or serials of a line came straight back: of those that are tracked."""
+
+    line: LineNumber
 
 
 Lines = Annotated[tuple[LineOfOrder, ...], Field(min_length=1, max_length=ORDER_LINES_MAX)]
@@ -180,6 +187,18 @@ class CancelShipment(_OrderCommand):
     order_id: Id
     shipment_id: Id
     reason: Note = ""
+    lines: Annotated[
+        tuple[TakenBack, ...],
+        Field(
+            max_length=ORDER_LINES_MAX,
+            description="Its lines of tracked items, with the lots or serials that came back.",
+        ),
+    ] = ()
+
+    @model_validator(mode="after")
+    def lines_are_distinct(self) -> Self:
+        distinct(self.lines)
+        return self
 
 
 class RequestReturn(_OrderCommand):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from collections.abc import Iterable
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -62,3 +63,13 @@ class LotFields(BaseModel):
             for each in self.lots
         )
         return NamedUnits(lots=lots, serials=self.serials)
+
+
+def named_by_line(lines: Iterable[Any]) -> dict[int, NamedUnits]:
+    """What each line names, by its number; lines that know no lots name none."""
+    return {each.line: units_named(each) for each in lines}
+
+
+def units_named(line: object) -> NamedUnits:
+    """What a line names: nothing, when it was made of an event's own."""
+    return line.named_units() if isinstance(line, LotFields) else UNNAMED

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from commands import fulfilment_messages as fulfil
 from commands import order_messages as say
+from commands.lot_fields import named_by_line, units_named
 from commands.view import CommandView
 from domain import (
     backorders,
@@ -194,6 +195,7 @@ def pick_order(command: fulfil.PickOrder, view: CommandView, occasion: Occasion)
         command.order_id,
         command.pick_id,
         lines=_units(command.lines),
+        named=named_by_line(command.lines or ()),
         shelves=_shelves(order, view),
         occasion=occasion,
     )
@@ -245,6 +247,7 @@ def cancel_shipment(
         command.order_id,
         command.shipment_id,
         reason=command.reason,
+        named=named_by_line(command.lines),
         shelves=view.shelves(streams),
         occasion=occasion,
     )
@@ -277,6 +280,7 @@ def inspect_return(
         command.return_id,
         location=command.location,
         lines=lines,
+        named=[units_named(each) for each in command.lines],
         shelves=view.shelves(arrival_streams(command, order)),
         occasion=occasion,
     )

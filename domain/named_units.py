@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -37,6 +38,8 @@ class NamedUnits:
 
 
 UNNAMED = NamedUnits()
+NamedByLine = Mapping[int, NamedUnits]
+NOTHING_NAMED: NamedByLine = {}
 Selected = tuple[LotQuantity, ...]
 
 

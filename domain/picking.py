@@ -21,6 +21,7 @@ from domain.events import (
     StockHeld,
     StockPicked,
 )
+from domain.named_units import NOTHING_NAMED, UNNAMED, NamedByLine
 from domain.order import Order
 from domain.order_drafts import Drafts, OrderDraft, Shelves, duplicates, first, order_fact
 from domain.order_progress import PickList
@@ -95,12 +96,13 @@ def pick(
     pick_id: str,
     *,
     lines: Sequence[LineQuantity] | None,
+    named: NamedByLine = NOTHING_NAMED,
     shelves: Shelves,
     occasion: Occasion,
 ) -> Facts | Refusal:
     """What the list says was taken from the shelf, or of the lines named only so many units: the
     others were not there. Those are held as missing until somebody finds or writes them off, and
-    the order waits for others if its terms let it.
+    the order waits for others if its terms let it. `named`: which lots (or serials) were taken.
     """
     ready = at_work(order, order_id, "picked")
     if isinstance(ready, Refusal):
@@ -119,7 +121,7 @@ def pick(
     draft, drafts = OrderDraft(ready, occasion), Drafts(shelves, occasion)
     location = pick_list.location
     draft.note(OrderPicked(order_id=order_id, pick_id=pick_id, location=location, lines=picked))
-    _take(ready, pick_id, location, picked, drafts)
+    _take(ready, pick_id, location, picked, drafts, named=named)
     short = [
         OrderUnits(line=each.line, location=location, quantity=each.missing)
         for each in picked
@@ -184,7 +186,13 @@ def _open_list(order: Order, pick_id: str) -> PickList | Refusal:
 
 
 def _take(
-    order: Order, pick_id: str, location: str, picked: Iterable[PickedLine], drafts: Drafts
+    order: Order,
+    pick_id: str,
+    location: str,
+    picked: Iterable[PickedLine],
+    drafts: Drafts,
+    *,
+    named: NamedByLine,
 ) -> None:
     skus = skus_of(order)
     for each in picked:
@@ -199,7 +207,8 @@ def _take(
                     line=each.line,
                     quantity=each.quantity,
                     pick_id=pick_id,
-                )
+                ),
+                units=named.get(each.line, UNNAMED),
             )
         if each.missing:
             draft.note(

@@ -17,6 +17,7 @@ from domain.events import (
     ReturnRequested,
     StockReturned,
 )
+from domain.named_units import UNNAMED, NamedUnits
 from domain.order import Order
 from domain.order_drafts import Drafts, OrderDraft, Shelves, duplicates, first, order_fact
 from domain.ordering import place
@@ -65,11 +66,13 @@ def inspect_return(
     *,
     location: str,
     lines: Sequence[InspectedLine],
+    named: Sequence[NamedUnits] = (),
     shelves: Shelves,
     occasion: Occasion,
 ) -> Facts | Refusal:
     """Units of a return were looked at: some go on sale again, some are held as damaged, some are
-    refused. `shelves` are of the lines' items where they arrived.
+    refused. `shelves` are of the lines' items where they arrived; `named`, line by line, are the
+    lots (or serials) of those that are tracked.
 
     Raises HistoryNeededError as `stock_facts` does.
     """
@@ -85,7 +88,7 @@ def inspect_return(
     if refusal := first(_exceeding(order_id, seen, back.due())):
         return refusal
     skus, drafts = skus_of(order), Drafts(shelves, occasion)
-    for each in lines:
+    for each, units in zip(lines, named or [UNNAMED] * len(lines), strict=True):
         sku = skus[each.line]
         stream = stock_stream(sku, location)
         if (unknown := shelves[stream].unknown()) is not None:
@@ -100,7 +103,9 @@ def inspect_return(
                 to=TO[each.outcome],
                 order_id=order_id,
                 reason=back.reason,
-            )
+            ),
+            units=units,
+            line=each.line,
         )
     event = ReturnInspected(
         order_id=order_id, return_id=return_id, location=location, lines=tuple(lines)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from domain.allocation import settle, skus_of
 from domain.events import ShipmentCancelled, ShipmentDelivered, ShippedLine, StockReturned
+from domain.named_units import NOTHING_NAMED, UNNAMED, NamedByLine
 from domain.order import Order
 from domain.order_drafts import Drafts, OrderDraft, Shelves, order_fact
 from domain.order_progress import Shipment
@@ -37,11 +38,13 @@ def cancel_shipment(
     shipment_id: str,
     *,
     reason: str,
+    named: NamedByLine = NOTHING_NAMED,
     shelves: Shelves,
     occasion: Occasion,
 ) -> Facts | Refusal:
     """It never left, or came straight back: its units are on hand again where they were, and
-    committed to the order again as far as they can be.
+    committed to the order again as far as they can be. `named`: which lots (or serials) of its
+    lines of tracked items came back.
     """
     if order is None:
         return UnknownOrder(order_id=order_id)
@@ -72,7 +75,9 @@ def cancel_shipment(
                 quantity=units.quantity,
                 order_id=order_id,
                 reason="shipment cancelled",
-            )
+            ),
+            units=named.get(units.line, UNNAMED),
+            line=units.line,
         )
     settle(draft, drafts, _own(shipment, skus), waits_already=True)
     return drafts.facts(*draft.facts)

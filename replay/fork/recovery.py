@@ -92,6 +92,16 @@ _MAIN: tuple[type[Event], ...] = (
     facts.ChargeRecorded,
 )
 _RANK: Mapping[type, int] = {fact: rank for rank, fact in enumerate(_MAIN)}
+_NAMING_LOTS = (
+    facts.StockReceived,
+    facts.StockAdjusted,
+    facts.StockCounted,
+    facts.StockReturned,
+    facts.StockWrittenOff,
+    facts.OrderPicked,
+    facts.ShipmentCancelled,
+    facts.ReturnInspected,
+)
 
 
 def recovered(past: Past) -> Recovered | None:
@@ -106,8 +116,14 @@ def recovered(past: Past) -> Recovered | None:
     main = min(known, key=lambda fact: _RANK[type(fact.event)])
     if isinstance(main.event, facts.OrderShipped) and main.event.parcels:
         return None  # Whether loose units were asked for beside its parcels, nobody knows.
+    if isinstance(main.event, _NAMING_LOTS) and facts.StockTraced in map(_kind, past.facts):
+        return None  # A trace says by how much lots moved, not what the command named of them.
     message = _REBUILT[type(main.event)](main.event, past.facts)
     return Recovered(message=message, main=main)
+
+
+def _kind(fact: Fact) -> type[Event]:
+    return type(fact.event)
 
 
 def command(kind: type[Message], **fields: Any) -> Message:  # noqa: ANN401 - of any command

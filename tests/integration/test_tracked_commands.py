@@ -131,3 +131,52 @@ async def test_a_back_dated_count_of_a_tracked_item_reads_its_history(
              "lots": [{"lot": "L1", "quantity": 6}], "occurred_at": "2026-01-02T00:00:00Z"},
         )  # fmt: skip
         assert [told(answer)["result"]["on_hand"] for answer in answers] == [5, 0, 1]
+
+
+async def test_an_order_of_serials_is_picked_short_sent_back_and_returned(
+    postgres_database: Database,
+) -> None:
+    """Which ones were taken, and which came back, is said by whoever holds them."""
+    order = {"order_id": "o"}
+    async with write_side(postgres_database.log) as side:
+        await register(side)
+        line = {"line": 1, **PHONE, "quantity": 3}
+        answers = await side.send_all(
+            phones("in", "S1", "S2", "S3", "S4"),
+            {"type": "place_order", "key": "o", **order, "lines": [line]},
+            {
+                "type": "create_pick_list", "key": "list", **order, "pick_id": "p",
+                "location": "hall",
+            },
+            {
+                "type": "pick_order", "key": "pick", **order, "pick_id": "p",
+                "lines": [{"line": 1, "quantity": 2, "serials": ["S4", "S2"]}],
+            },
+            {"type": "ship_order", "key": "ship", **order, "shipment_id": "s1"},
+        )  # fmt: skip
+        assert [answer.outcome for answer in answers] == ["accepted"] * 5, answers
+        assert sorted(streams(side, "serial.left.v1")) == [
+            serial_stream("PHONE", serial) for serial in ("S2", "S4")
+        ]
+        back = {"type": "cancel_shipment", **order, "shipment_id": "s1"}
+        unnamed, named = await side.send_all(
+            {**back, "key": "b1"},
+            {**back, "key": "b2", "lines": [{"line": 1, "serials": ["S4", "S2"]}]},
+        )
+        assert (unnamed.code, named.outcome) == ("lots_missing", "accepted")
+        wanted = {"type": "request_return", "return_id": "r", **order}
+        seen = {"type": "inspect_return", "return_id": "r", "location": "shop", **order}
+        answers = await side.send_all(
+            {"type": "ship_order", "key": "again", **order, "shipment_id": "s2"},
+            {**wanted, "key": "r", "lines": [{"line": 1, "quantity": 1}]},
+            {**seen, "key": "i1", "lines": [{"line": 1, "quantity": 1, "outcome": "restock"}]},
+            {
+                **seen, "key": "i2",
+                "lines": [{"line": 1, "quantity": 1, "outcome": "restock", "serials": ["S3"]}],
+            },
+        )  # fmt: skip
+        assert [answer.code for answer in answers] == [None, None, "lots_missing", None], answers
+        places = {
+            event.stream: event.type for event in side.events() if event.type.startswith("serial.")
+        }
+        assert places[serial_stream("PHONE", "S3")] == "serial.placed.v1"
