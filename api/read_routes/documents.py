@@ -82,7 +82,7 @@ ROUTES: Mapping[StreamKind, Routes] = {
     ),
     "payment": Routes(
         path="payments",
-        name="payments",
+        name="payment",
         words=("payment and what its provider reported", "payments"),
         tag="orders",
     ),
