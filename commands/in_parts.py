@@ -12,15 +12,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-import orjson
-
 from commands.count_messages import PostCountPart, SubmitCount
 from commands.submission import Answer, Mode, Submission
-from domain.counting import COUNT_LINES_MAX, POSTED_AT_ONCE_MAX
 from domain.refusals_counts import CountInParts
 
-# A count may have been entered in several commands; each recount adds none.
-PARTS_MAX = 50 * COUNT_LINES_MAX // POSTED_AT_ONCE_MAX
+PARTS_MAX = 10_000  # Each part posts a line at least, and most post a whole part.
 
 
 class Submitting(Protocol):
@@ -41,8 +37,8 @@ async def submit_whole(group_commit: Submitting, submission: Submission) -> Answ
         part = await _one(group_commit, _part(submission, number))
         if part.outcome == "failed":
             return part
-        if part.outcome != "accepted" or _left(part) <= POSTED_AT_ONCE_MAX:
-            break
+        if part.outcome != "accepted":
+            break  # What is left needs no parts; or the whole tells why not.
     return await _one(group_commit, submission)
 
 
@@ -60,8 +56,3 @@ def _part(submission: Submission, number: int) -> Submission:
 async def _one(group_commit: Submitting, submission: Submission) -> Answer:
     (answer,) = await group_commit.submit([submission])
     return answer
-
-
-def _left(part: Answer) -> int:
-    left: int = orjson.loads(part.body)["result"]["left"]
-    return left

@@ -48,7 +48,8 @@ from domain.streams import count_stream, stock_stream
 from domain.values import Fact, Facts, Occasion
 
 COUNT_LINES_MAX = 20_000
-POSTED_AT_ONCE_MAX = 2_000  # About a third of a second of deciding with the ledger's head locked.
+# Lines, and lots or serials of them: about a third of a second of deciding with the head locked.
+POSTED_AT_ONCE_MAX = 2_000
 TOLD_MAX = 1_000  # Wrong lines, or SKUs, that one refusal names.
 OPEN: frozenset[CountStatus] = frozenset({"planned", "counting"})
 FindItem = Callable[[str], Item | None]
@@ -156,8 +157,8 @@ def submit(
     sound = _submittable(count, count_id, accept_uncounted=accept_uncounted)
     if isinstance(sound, Refusal):
         return sound
-    if (left := sound.left) > POSTED_AT_ONCE_MAX:
-        return CountInParts(count_id=count_id, lines=left, lines_max=POSTED_AT_ONCE_MAX)
+    if sound.left_work > POSTED_AT_ONCE_MAX:
+        return CountInParts(count_id=count_id, lines=sound.left, lines_max=POSTED_AT_ONCE_MAX)
     posted = _posted(sound, shelves, occasion)
     if isinstance(posted, Refusal):
         return posted
@@ -178,19 +179,19 @@ def post_part(
     sound = _submittable(count, count_id, accept_uncounted=accept_uncounted)
     if isinstance(sound, Refusal):
         return sound
-    if sound.left <= POSTED_AT_ONCE_MAX:
+    if sound.left_work <= POSTED_AT_ONCE_MAX:
         return CountState(count_id=count_id, status=sound.status, wanted="posted in parts")
     return _posted(sound, shelves, occasion)
 
 
 def submitted_streams(count: CycleCount | None) -> tuple[str, ...]:
     """The stocks that `submit` is about."""
-    return () if count is None or count.left > POSTED_AT_ONCE_MAX else _next_streams(count)
+    return () if count is None or count.left_work > POSTED_AT_ONCE_MAX else _next_streams(count)
 
 
 def part_streams(count: CycleCount | None) -> tuple[str, ...]:
     """The stocks that `post_part` is about."""
-    return () if count is None or count.left <= POSTED_AT_ONCE_MAX else _next_streams(count)
+    return () if count is None or count.left_work <= POSTED_AT_ONCE_MAX else _next_streams(count)
 
 
 def _next_streams(count: CycleCount) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import islice
 from typing import Literal, assert_never
 
 from domain.construction import made_often
@@ -37,6 +36,11 @@ class EnteredLine:
     serials: tuple[str, ...] = ()
 
     @property
+    def work(self) -> int:
+        """How much there is to post: the line, and what is told of each lot or serial."""
+        return 1 + len(self.lots) + len(self.serials)
+
+    @property
     def variance(self) -> int | None:
         return None if self.expected is None else self.counted - self.expected
 
@@ -66,9 +70,20 @@ class CycleCount:
         """SKUs of the plan that nobody has entered."""
         return tuple(sku for sku in self.skus if sku not in self.lines)
 
-    def next_lines(self, lines_max: int) -> tuple[EnteredLine, ...]:
-        """The first lines that are not posted."""
-        return tuple(islice(self._unposted(), lines_max))
+    @property
+    def left_work(self) -> int:
+        return sum(line.work for line in self._unposted())
+
+    def next_lines(self, work_max: int) -> tuple[EnteredLine, ...]:
+        """The first lines that are not posted: as many as come to so much work, at least one."""
+        found: list[EnteredLine] = []
+        work = 0
+        for line in self._unposted():
+            work += line.work
+            if found and work > work_max:
+                break
+            found.append(line)
+        return tuple(found)
 
     def _unposted(self) -> Iterator[EnteredLine]:
         return (line for line in self.lines.values() if line.expected is None)

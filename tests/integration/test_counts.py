@@ -140,11 +140,10 @@ class Dying:
 @pytest.fixture
 def two_lines_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counting, "POSTED_AT_ONCE_MAX", 2)
-    monkeypatch.setattr(in_parts, "POSTED_AT_ONCE_MAX", 2)
 
 
 @pytest.mark.usefixtures("two_lines_at_once")
-@pytest.mark.parametrize("submissions", range(5))
+@pytest.mark.parametrize("submissions", range(6))
 @pytest.mark.parametrize("key", ["submit", "another"])
 async def test_a_large_count_goes_on_where_it_stopped_and_counts_each_line_once(
     postgres_database: Database, submissions: int, key: str

@@ -305,6 +305,19 @@ def test_a_large_count_is_posted_part_by_part_and_each_line_once(
     assert isinstance(happened(rest)[-1], CountSubmitted)
 
 
+def test_lots_and_serials_count_for_what_one_append_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(counting, "POSTED_AT_ONCE_MAX", 4)
+    many = replace(line(1, "A", 5), serials=("1", "2", "3", "4", "5"))
+    few = replace(line(2, "B", 2), serials=("6", "7"))
+    known = count(OPEN, entered(many, few, line(3, "C", 1)))
+    assert part_streams(known) == (stock_stream("A", PLACE),)
+    posted_first = CountPosted(count_id="c", lines=(PostedLine(line=1, expected=5),))
+    left = evolve(known, posted_first, minute(9))
+    assert submitted_streams(left) == (stock_stream("B", PLACE), stock_stream("C", PLACE))
+
+
 def test_a_count_is_given_up_only_before_a_line_is_posted() -> None:
     known = count(PLAN, entered(line(1, "A", 3)))
     assert happened(cancel(known, "c", "flood", occasion())) == [
