@@ -33,7 +33,8 @@ def time_out_payment(
     proposed = PaymentTimedOut(
         payment_id=command.payment_id, order_id=command.order_id, due_at=command.due_at
     )
-    return payment.time_out(view.payment(command.payment_id), proposed, occasion)
+    known, order = view.payment(command.payment_id), view.order(command.order_id)
+    return payment.time_out(known, proposed, order, occasion)
 
 
 def _report(command: say.RecordPayment) -> PaymentReport:

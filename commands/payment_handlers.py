@@ -11,12 +11,14 @@ from commands.answers import Result
 from commands.handler import Decide, Handler
 from commands.message import Message
 from commands.view import CommandView
-from domain.streams import payment_stream
+from domain.streams import order_stream, payment_stream
 
 
 def _payment_command(decide: Decide) -> Handler:
     def streams(command: Any, _: CommandView) -> Iterable[str]:  # noqa: ANN401 - any payment command
         yield payment_stream(command.payment_id)
+        if isinstance(command, say.TimeOutPayment):
+            yield order_stream(command.order_id)
 
     def result(command: Any, view: CommandView) -> Result:  # noqa: ANN401 - as above
         payment = view.payment(command.payment_id)

@@ -18,7 +18,9 @@ from domain.events import (
     PaymentRefunded,
     PaymentTimedOut,
 )
-from domain.refusals import Refusal
+from domain.order import Order
+from domain.refusals import Refusal, UnknownOrder
+from domain.refusals_orders import PaymentNotAwaited
 from domain.refusals_payments import (
     CaptureExceedsAuthorised,
     PaymentDiffers,
@@ -92,16 +94,24 @@ def record(payment: Payment | None, report: PaymentReport, occasion: Occasion) -
             return refusal
     known = payment or Payment(payment_id=report.payment_id)
     refusal = _impossible(known, report)
-    return refusal if refusal is not None else (_fact(report, occasion),)
+    if refusal is not None:
+        return refusal
+    # Whoever waits for the order's payments is told by each of them.
+    named = replace(report, order_id=report.order_id or known.order_id)
+    return (_fact(named, occasion),)
 
 
 def time_out(
-    payment: Payment | None, proposed: PaymentTimedOut, occasion: Occasion
+    payment: Payment | None, proposed: PaymentTimedOut, order: Order | None, occasion: Occasion
 ) -> Facts | Refusal:
-    """Nothing came in time. Due is what the clock says."""
+    """What the order waits for did not come in time. Due is what the clock says."""
+    if order is None:
+        return UnknownOrder(order_id=proposed.order_id)
+    if order.status == "cancelled" or not order.unpaid:
+        return PaymentNotAwaited(order_id=proposed.order_id)
     if proposed.due_at > occasion.now:
         return PaymentNotDue(payment_id=proposed.payment_id, due_at=proposed.due_at)
-    if payment is not None:
+    if payment is not None and payment.is_timed_out:
         return PaymentState(
             payment_id=proposed.payment_id, status=payment.status, wanted="timed_out"
         )

@@ -5,7 +5,14 @@ from __future__ import annotations
 from commands.processes.backorders import Allocator
 from commands.processes.clock import Clock
 from commands.processes.lot_expiry import LotExpiry
+from commands.processes.order_saga import OrderSaga
 from commands.processes.process import AnyManager
 from commands.processes.quota import QuotaOpening
 
-MANAGERS: tuple[AnyManager, ...] = (Clock(), LotExpiry(), QuotaOpening(), Allocator())
+MANAGERS: tuple[AnyManager, ...] = (
+    Clock(),
+    LotExpiry(),
+    QuotaOpening(),
+    Allocator(),
+    OrderSaga(),
+)

@@ -19,6 +19,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from commands.group_commit import ClosedError, GroupCommit, OverloadedError
 from commands.messages import Command
+from commands.payment_messages import TimeOutPayment
 from commands.processes.waiting import DueTask, Settled, Waiting
 from commands.reservation_messages import OpenQuota
 from commands.submission import Answer, Submission
@@ -38,8 +39,8 @@ TRIM_EVERY_SECONDS: Final = 600.0
 ANY_KEY: Final = "task"
 
 # What a task may be: any command, and those that are open to no client.
-TASK: Final[TypeAdapter[Command | OpenQuota]] = TypeAdapter(
-    Annotated[Command | OpenQuota, Field(discriminator="type")]
+TASK: Final[TypeAdapter[Command | OpenQuota | TimeOutPayment]] = TypeAdapter(
+    Annotated[Command | OpenQuota | TimeOutPayment, Field(discriminator="type")]
 )
 
 

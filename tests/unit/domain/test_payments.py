@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,8 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import payment
+from domain import order, payment
 from domain.events import (
+    OrderCancelled,
+    OrderLine,
+    OrderPaid,
+    OrderPlaced,
     PaymentAuthorised,
     PaymentCaptured,
     PaymentEvent,
@@ -20,7 +25,8 @@ from domain.events import (
     PaymentTimedOut,
 )
 from domain.payment import Payment, PaymentReport
-from domain.refusals import Refusal
+from domain.refusals import Refusal, UnknownOrder
+from domain.refusals_orders import PaymentNotAwaited
 from domain.refusals_payments import (
     CaptureExceedsAuthorised,
     PaymentDiffers,
@@ -32,6 +38,15 @@ from domain.refusals_payments import (
 from domain.values import Occasion
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
+UNPAID = order.evolve(
+    None,
+    OrderPlaced(
+        order_id="o",
+        lines=(OrderLine(line=1, sku="A", location="WH", quantity=1),),
+        payment="required",
+    ),
+    NOW,
+)
 OCCASION = Occasion(occurred_at=NOW, now=NOW, new_id=lambda: UUID(int=1))
 
 
@@ -66,7 +81,8 @@ def test_a_payment_is_authorised_captured_in_parts_and_refunded() -> None:
     known: Payment | None = None
     told = []
     for report in reports:
-        assert answer(known, report) == report
+        found: Any = answer(known, report)
+        assert found == replace(report, order_id="o")
         known = payment.evolve(known, report, NOW)
         told.append(known.status)
     assert told == ["authorised", "captured", "captured", "captured"]
@@ -128,16 +144,23 @@ def test_a_report_for_another_order_or_currency_is_refused(field: str, other: st
     assert refusal == PaymentDiffers(payment_id="p", field=field)
 
 
-def test_a_payment_times_out_once_it_is_due_and_none_was_begun() -> None:
+def test_what_an_order_waits_for_times_out_once_it_is_due() -> None:
     due = NOW + timedelta(hours=1)
     event = PaymentTimedOut(payment_id="p", order_id="o", due_at=due)
-    assert payment.time_out(None, event, OCCASION) == PaymentNotDue(payment_id="p", due_at=due)
+    early = payment.time_out(None, event, UNPAID, OCCASION)
+    assert early == PaymentNotDue(payment_id="p", due_at=due)
     later = Occasion(occurred_at=due, now=due, new_id=OCCASION.new_id)
-    decided = payment.time_out(None, event, later)
-    assert not isinstance(decided, Refusal)
-    assert decided[0].event == event
-    begun = after(said(PaymentAuthorised, 100, "a"))
-    assert isinstance(payment.time_out(begun, event, later), PaymentState)
+    for known in (None, after(said(PaymentAuthorised, 1, "too little"))):
+        decided = payment.time_out(known, event, UNPAID, later)
+        assert not isinstance(decided, Refusal)
+        assert decided[0].event == event
+        again = payment.time_out(payment.evolve(known, event, NOW), event, UNPAID, later)
+        assert isinstance(again, PaymentState)
+    paid = order.evolve(UNPAID, OrderPaid(order_id="o", payment_id="p"), NOW)
+    cancelled = order.evolve(UNPAID, OrderCancelled(order_id="o"), NOW)
+    for settled in (paid, cancelled):
+        assert payment.time_out(None, event, settled, later) == PaymentNotAwaited(order_id="o")
+    assert payment.time_out(None, event, None, later) == UnknownOrder(order_id="o")
 
 
 def test_a_payment_that_comes_after_its_time_out_is_recorded() -> None:
