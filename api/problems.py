@@ -87,6 +87,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "exceeds_committed": Kind(status=409, title="Less of the order is left to ship"),
     "nothing_to_ship": Kind(status=409, title="Nothing is left to ship"),
     "not_sourceable": Kind(status=409, title="The locations cannot send it"),
+    "order_too_long": Kind(status=422, title="The order has too many lines with its kits' parts"),
     "nothing_to_allocate": Kind(status=409, title="Nothing that waits can be allocated"),
     "payment_missing": Kind(status=409, title="The order waits for payment"),
     "payment_not_awaited": Kind(status=409, title="The order waits for no payment"),

@@ -7,39 +7,35 @@ Facts or a refusal. A stream that was not read before raises StreamNotLoadedErro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 
 from commands import fulfilment_messages as fulfil
 from commands import order_messages as say
-from commands.lot_fields import named_by_line, units_named
+from commands.fulfilment_decisions import quantities, shelves_of
+from commands.kit_decisions import own_quantity
 from commands.view import CommandView
 from domain import (
     backorders,
     cart,
     order_endings,
     ordering,
-    picking,
     returns,
-    shipments,
     shipping,
     sourcing,
 )
 from domain.cart import Cart
 from domain.charge import record
-from domain.consignments import EVERYTHING, Consignment
+from domain.consignments import EVERYTHING
 from domain.events import (
     ChargeRecorded,
-    InspectedLine,
-    LineQuantity,
     OrderLine,
     OrderPlaced,
     ReservationReleased,
-    ShippedLine,
 )
+from domain.kit_lines import with_parts
 from domain.order import Order
+from domain.promises import room_at
 from domain.refusals import Refusal, UnknownOrder
-from domain.shelf import Shelf
-from domain.streams import stock_stream
 from domain.values import Facts, Occasion
 
 
@@ -68,11 +64,14 @@ def place_order(command: say.PlaceOrder, view: CommandView, occasion: Occasion) 
         destination = (command.latitude_microdegrees, command.longitude_microdegrees)
         places = {name: view.location(name) for name in locations}
         locations, kilometres = sourcing.by_distance(locations, places, destination)
+    lines = _ordered(command.lines, view)
+    if isinstance(lines, Refusal):
+        return lines
     proposed = OrderPlaced(
         order_id=command.order_id,
         customer=command.customer,
         currency=command.currency,
-        lines=_ordered(command.lines),
+        lines=lines,
         allocation=command.allocation,
         backorder=command.backorder,
         sourcing=command.sourcing,
@@ -82,11 +81,19 @@ def place_order(command: say.PlaceOrder, view: CommandView, occasion: Occasion) 
         ship_to=command.sealed_ship_to,
         reservation_id=command.reservation_id,
     )
-    streams = ordering.stock_streams(proposed.lines, proposed.locations)
+    whole = with_parts(proposed, view.item, _assembled(view, occasion))
+    if isinstance(whole, Refusal):
+        return whole
+    return _placed(command, whole, view, occasion)
+
+
+def _placed(
+    command: say.PlaceOrder, proposed: OrderPlaced, view: CommandView, occasion: Occasion
+) -> Facts | Refusal:
     order = view.order(command.order_id)
     if command.reservation_id is not None and (held := view.cart(command.reservation_id)):
         return _out_of_cart(held, proposed, view, occasion)
-    shelves = view.shelves(streams)
+    shelves = view.shelves(ordering.stock_streams(proposed.lines, proposed.locations))
     placed = ordering.place(order, proposed, shelves, occasion, allocate_lines=command.allocate)
     if isinstance(placed, Refusal) or not command.ship:
         return placed
@@ -153,137 +160,14 @@ def cancel_order(
     command: say.CancelOrder, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
     order = view.order(command.order_id)
-    shelves = _shelves(order, view)
+    shelves = shelves_of(order, view)
     return order_endings.cancel(order, command.order_id, command.reason, shelves, occasion)
 
 
 def close_order(command: say.CloseOrder, view: CommandView, occasion: Occasion) -> Facts | Refusal:
     order = view.order(command.order_id)
-    shelves = _shelves(order, view)
+    shelves = shelves_of(order, view)
     return order_endings.close(order, command.order_id, command.reason, shelves, occasion)
-
-
-# --- picking, sending, taking back ----------------------------------------------------------------
-
-
-def create_pick_list(
-    command: fulfil.CreatePickList, view: CommandView, occasion: Occasion
-) -> Facts | Refusal:
-    return picking.create_pick_list(
-        view.order(command.order_id),
-        command.order_id,
-        command.pick_id,
-        location=command.location,
-        lines=_units(command.lines),
-        occasion=occasion,
-    )
-
-
-def cancel_pick_list(
-    command: fulfil.CancelPickList, view: CommandView, occasion: Occasion
-) -> Facts | Refusal:
-    order = view.order(command.order_id)
-    return picking.cancel_pick_list(
-        order, command.order_id, command.pick_id, command.reason, occasion
-    )
-
-
-def pick_order(command: fulfil.PickOrder, view: CommandView, occasion: Occasion) -> Facts | Refusal:
-    order = view.order(command.order_id)
-    return picking.pick(
-        order,
-        command.order_id,
-        command.pick_id,
-        lines=_units(command.lines),
-        named=named_by_line(command.lines or ()),
-        shelves=_shelves(order, view),
-        occasion=occasion,
-    )
-
-
-def pack_order(command: fulfil.PackOrder, view: CommandView, occasion: Occasion) -> Facts | Refusal:
-    return picking.pack(
-        view.order(command.order_id),
-        command.order_id,
-        command.parcel_id,
-        location=command.location,
-        lines=_units(command.lines),
-        occasion=occasion,
-    )
-
-
-def ship_order(command: fulfil.ShipOrder, view: CommandView, occasion: Occasion) -> Facts | Refusal:
-    order = view.order(command.order_id)
-    lines = None
-    if command.lines is not None:
-        lines = [
-            ShippedLine(line=each.line, quantity=each.quantity, location=each.location)
-            for each in command.lines
-        ]
-    wanted = Consignment(
-        lines=lines,
-        parcels=command.parcels,
-        shipment_id=command.shipment_id,
-        carrier=command.carrier,
-        tracking=command.tracking,
-    )
-    return shipping.ship(order, command.order_id, wanted, _shelves(order, view), occasion)
-
-
-def deliver_shipment(
-    command: fulfil.DeliverShipment, view: CommandView, occasion: Occasion
-) -> Facts | Refusal:
-    order = view.order(command.order_id)
-    return shipments.deliver(order, command.order_id, command.shipment_id, occasion)
-
-
-def cancel_shipment(
-    command: fulfil.CancelShipment, view: CommandView, occasion: Occasion
-) -> Facts | Refusal:
-    order = view.order(command.order_id)
-    streams = (*order.stock_streams, *order.candidate_streams) if order else ()
-    return shipments.cancel_shipment(
-        order,
-        command.order_id,
-        command.shipment_id,
-        reason=command.reason,
-        named=named_by_line(command.lines),
-        shelves=view.shelves(streams),
-        occasion=occasion,
-    )
-
-
-def request_return(
-    command: fulfil.RequestReturn, view: CommandView, occasion: Occasion
-) -> Facts | Refusal:
-    return returns.request_return(
-        view.order(command.order_id),
-        command.order_id,
-        command.return_id,
-        lines=_units(command.lines) or (),
-        reason=command.reason,
-        occasion=occasion,
-    )
-
-
-def inspect_return(
-    command: fulfil.InspectReturn, view: CommandView, occasion: Occasion
-) -> Facts | Refusal:
-    order = view.order(command.order_id)
-    lines = [
-        InspectedLine(line=each.line, quantity=each.quantity, outcome=each.outcome)
-        for each in command.lines
-    ]
-    return returns.inspect_return(
-        order,
-        command.order_id,
-        command.return_id,
-        location=command.location,
-        lines=lines,
-        named=[units_named(each) for each in command.lines],
-        shelves=view.shelves(arrival_streams(command, order)),
-        occasion=occasion,
-    )
 
 
 def exchange_order(
@@ -292,13 +176,20 @@ def exchange_order(
     order = view.order(command.order_id)
     if order is None:
         return UnknownOrder(order_id=command.order_id)
-    proposed = replacement_of(command, order)
+    lines = _ordered(command.replacement_lines, view)
+    if isinstance(lines, Refusal):
+        return lines
+    proposed = with_parts(
+        replacement_of(command, order, lines), view.item, _assembled(view, occasion)
+    )
+    if isinstance(proposed, Refusal):
+        return proposed
     streams = ordering.stock_streams(proposed.lines, proposed.locations)
     return returns.exchange(
         order,
         command.order_id,
         command.return_id,
-        lines=_units(command.lines) or (),
+        lines=quantities(command.lines) or (),
         replacement=view.order(command.replacement_id),
         proposed=proposed,
         shelves=view.shelves(streams),
@@ -306,28 +197,16 @@ def exchange_order(
     )
 
 
-def arrival_streams(command: fulfil.InspectReturn, order: Order | None) -> tuple[str, ...]:
-    """The stocks that what a return holds would go to."""
-    if order is None:
-        return ()
-    skus = {line.line: line.sku for line in order.lines}
-    return tuple(
-        dict.fromkeys(
-            stock_stream(skus[each.line], command.location)
-            for each in command.lines
-            if each.line in skus
-        )
-    )
-
-
-def replacement_of(command: fulfil.ExchangeOrder, order: Order) -> OrderPlaced:
+def replacement_of(
+    command: fulfil.ExchangeOrder, order: Order, lines: tuple[OrderLine, ...]
+) -> OrderPlaced:
     """What is sent instead: for the same customer, on the same terms, with nothing to be paid."""
     terms = order.terms
     return OrderPlaced(
         order_id=command.replacement_id,
         customer=order.customer,
         currency=order.currency,
-        lines=_ordered(command.replacement_lines),
+        lines=lines,
         allocation=terms.allocation,
         backorder=terms.backorder,
         sourcing=terms.sourcing,
@@ -337,26 +216,29 @@ def replacement_of(command: fulfil.ExchangeOrder, order: Order) -> OrderPlaced:
     )
 
 
-def _ordered(lines: tuple[say.OrderedLine, ...]) -> tuple[OrderLine, ...]:
-    return tuple(
-        OrderLine(
-            line=line.line,
-            sku=line.sku,
-            location=line.location,
-            quantity=line.quantity,
-            unit_price_micros=line.unit_price_micros,
+def _ordered(
+    lines: tuple[say.OrderedLine, ...], view: CommandView
+) -> tuple[OrderLine, ...] | Refusal:
+    """In the items' own units."""
+    found = []
+    for line in lines:
+        quantity = own_quantity(view, line.sku, line.quantity, line.unit)
+        if isinstance(quantity, Refusal):
+            return quantity
+        found.append(
+            OrderLine(
+                line=line.line,
+                sku=line.sku,
+                location=line.location,
+                quantity=quantity,
+                unit_price_micros=line.unit_price_micros,
+            )
         )
-        for line in lines
-    )
+    return tuple(found)
 
 
-def _shelves(order: Order | None, view: CommandView) -> Mapping[str, Shelf]:
-    return view.shelves(order.stock_streams if order else ())
+def _assembled(view: CommandView, occasion: Occasion) -> Callable[[str, str], int]:
+    def assembled(sku: str, location: str) -> int:
+        return room_at(view.shelf(sku, location), occasion.now)
 
-
-def _units(
-    lines: tuple[fulfil.LineOfOrder, ...] | tuple[fulfil.PickedUnits, ...] | None,
-) -> list[LineQuantity] | None:
-    if lines is None:
-        return None
-    return [LineQuantity(line=each.line, quantity=each.quantity) for each in lines]
+    return assembled

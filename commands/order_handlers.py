@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from commands import fulfilment_decisions as fulfilling
 from commands import fulfilment_messages as fulfil
 from commands import order_decisions as decisions
 from commands import order_messages as say
@@ -96,7 +97,7 @@ def _queue_streams(command: say.AllocateBackorders, view: CommandView) -> Iterab
 def _arrival_streams(command: fulfil.InspectReturn, view: CommandView) -> Iterable[str]:
     yield order_stream(command.order_id)
     order = view.order(command.order_id)
-    for stream in decisions.arrival_streams(command, order):
+    for stream in fulfilling.arrival_streams(command, order):
         yield from shelf_streams(*sku_and_location(stream))
 
 
@@ -131,15 +132,15 @@ ORDER_HANDLERS: Mapping[type[Message], Handler] = {
     say.ConfirmPayment: _order_command(decisions.confirm_payment, _own_stream),
     say.CancelOrder: _order_command(decisions.cancel_order, _order_streams),
     say.CloseOrder: _order_command(decisions.close_order, _order_streams),
-    fulfil.CreatePickList: _order_command(decisions.create_pick_list, _own_stream),
-    fulfil.CancelPickList: _order_command(decisions.cancel_pick_list, _own_stream),
-    fulfil.PickOrder: _order_command(decisions.pick_order, _order_streams),
-    fulfil.PackOrder: _order_command(decisions.pack_order, _own_stream),
-    fulfil.ShipOrder: _order_command(decisions.ship_order, _order_streams),
-    fulfil.DeliverShipment: _order_command(decisions.deliver_shipment, _own_stream),
-    fulfil.CancelShipment: _order_command(decisions.cancel_shipment, _sourced_streams),
-    fulfil.RequestReturn: _order_command(decisions.request_return, _own_stream),
-    fulfil.InspectReturn: _order_command(decisions.inspect_return, _arrival_streams),
+    fulfil.CreatePickList: _order_command(fulfilling.create_pick_list, _own_stream),
+    fulfil.CancelPickList: _order_command(fulfilling.cancel_pick_list, _own_stream),
+    fulfil.PickOrder: _order_command(fulfilling.pick_order, _order_streams),
+    fulfil.PackOrder: _order_command(fulfilling.pack_order, _own_stream),
+    fulfil.ShipOrder: _order_command(fulfilling.ship_order, _order_streams),
+    fulfil.DeliverShipment: _order_command(fulfilling.deliver_shipment, _own_stream),
+    fulfil.CancelShipment: _order_command(fulfilling.cancel_shipment, _sourced_streams),
+    fulfil.RequestReturn: _order_command(fulfilling.request_return, _own_stream),
+    fulfil.InspectReturn: _order_command(fulfilling.inspect_return, _arrival_streams),
     fulfil.ExchangeOrder: _order_command(decisions.exchange_order, _exchange_streams),
     say.RecordCharge: Handler(
         main=lambda command: charge_stream(command.charge_id),

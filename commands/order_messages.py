@@ -14,6 +14,7 @@ from commands.fields import (
     Change,
     Currency,
     Id,
+    InUnit,
     Latitude,
     LineNumber,
     Longitude,
@@ -54,7 +55,11 @@ class OrderedLine(Line):
         Id | None, Field(description="Where it is sent from. Left out: the order is sourced.")
     ] = None
     quantity: Quantity
-    unit_price_micros: UnitPrice = 0
+    unit: InUnit = None
+    unit_price_micros: Annotated[
+        UnitPrice,
+        Field(description="Of one of the item's own unit, in millionths of the currency's."),
+    ] = 0
 
 
 def distinct(lines: tuple[Line, ...]) -> None:

@@ -29,6 +29,22 @@ class NotSourceable(Refusal):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderTooLong(Refusal):
+    """With the parts of its kits."""
+
+    code: ClassVar[str] = "order_too_long"
+    order_id: str
+    lines: int
+    lines_max: int
+
+    def sentence(self) -> str:
+        return (
+            f"Order {self.order_id} comes to {self.lines} lines with the parts of its kits, "
+            f"{self.lines_max} can be placed at once: send several orders."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NothingToAllocate(Refusal):
     code: ClassVar[str] = "nothing_to_allocate"
     sku: str

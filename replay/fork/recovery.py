@@ -153,9 +153,19 @@ def _placed(event: facts.OrderPlaced, all_of_it: Sequence[Fact]) -> Message:
     )
 
 
-def _asked(event: facts.OrderPlaced) -> tuple[facts.OrderLine, ...]:
+def _asked(event: facts.OrderPlaced) -> tuple[order_say.OrderedLine, ...]:
     """The lines that were asked for: the parts of kits follow from them."""
-    return tuple(line for line in event.lines if line.part_of is None)
+    return tuple(
+        order_say.OrderedLine.model_construct(
+            line=line.line,
+            sku=line.sku,
+            location=line.location,
+            quantity=line.quantity,
+            unit_price_micros=line.unit_price_micros,
+        )
+        for line in event.lines
+        if line.part_of is None
+    )
 
 
 def _allocated(event: facts.OrderUnitsAllocated, all_of_it: Sequence[Fact]) -> Message:
