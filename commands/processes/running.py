@@ -26,10 +26,12 @@ from eventlog.projection import Batch, BatchRejectedError, Checkpoint, PoisonEve
 
 # Whose leases say which shards a process works on, and under which streams are parked.
 NAME: Final = "processes"
-# A process that stalls holds its rows no longer than this.
-BOUNDED: Final = "SET LOCAL idle_in_transaction_session_timeout TO '10s'"
-# What is said and the checkpoint are lost together or not at all: nobody need wait for the disk.
-LIGHT: Final = "SET LOCAL synchronous_commit TO off"
+# A process that stalls holds its rows no longer than this. What is said and the checkpoint are lost
+# together or not at all: nobody need wait for the disk.
+BOUNDED_AND_LIGHT: Final = """
+SELECT set_config('idle_in_transaction_session_timeout', '10s', true),
+       set_config('synchronous_commit', 'off', true)
+"""
 # No id holds a space, so no instance is taken for what is kept of a parked stream.
 PARKED: Final = "parked "
 
@@ -74,20 +76,22 @@ class Processes:
     def apply(self, batch: Batch) -> None:
         stood = self._positions[batch.shard]
         afters = {name: position for name, position in stood.items() if position < batch.last}
+        said = False
         try:
             with self._transaction() as connection:
                 tables.advance(connection, afters, batch)
                 for manager in self._managers:
                     since = afters.get(checkpoint_name(manager.name))
                     if since is not None:
-                        self._fold(connection, manager, _later(batch.events, manager, since))
+                        later = _later(batch.events, manager, since)
+                        said |= self._fold(connection, manager, later)
                 crash_point("processes.before_commit")
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             raise BatchRejectedError(batch, error) from error
         self._positions[batch.shard] = dict.fromkeys(stood, batch.last) | {
             name: position for name, position in stood.items() if position > batch.last
         }
-        if batch.events:
+        if said:
             self._said()
 
     def apply_parked(self, events: Sequence[RecordedEvent]) -> None:
@@ -100,13 +104,13 @@ class Processes:
             raise BatchRejectedError(None, error) from error
         self._said()
 
-    def _fold(self, connection: Rows, manager: AnyManager, events: Sequence[RecordedEvent]) -> None:
+    def _fold(self, connection: Rows, manager: AnyManager, events: Sequence[RecordedEvent]) -> bool:
         concerned = [
             (event, *_concerned(manager, event)) for event in events if manager.may_concern(event)
         ]
         wanted = {each for _, _, instances in concerned for each in instances}
         if not wanted:
-            return
+            return False
         turn: Turn[Any] = Turn(connection, manager, wanted)
         for event, happened, instances in concerned:
             for instance in instances:
@@ -116,7 +120,7 @@ class Processes:
                     raise PoisonEventError(event, error) from error
                 correlation = _correlation(event) if reaction.tasks else None
                 turn.take(instance, reaction, correlation=correlation)
-        turn.write()
+        return turn.write()
 
     def _fold_parked(
         self, connection: Rows, manager: AnyManager, events: Sequence[RecordedEvent]
@@ -134,8 +138,7 @@ class Processes:
     @contextmanager
     def _transaction(self) -> Iterator[Rows]:
         with postgres_outages(), self._pool.connection() as connection, connection.transaction():
-            connection.execute(BOUNDED)
-            connection.execute(LIGHT)
+            connection.execute(BOUNDED_AND_LIGHT)
             yield connection
 
 

@@ -48,8 +48,8 @@ class Turn(Generic[State]):
         for task in reaction.tasks:
             self._say(instance, task, correlation)
 
-    def write(self) -> None:
-        """Into the transaction, all of it."""
+    def write(self) -> bool:
+        """Into the transaction, all of it. Whether there are tasks among it."""
         encoded = {
             instance: self._encoded(self._states.get(instance)) for instance in self._changed
         }
@@ -58,6 +58,7 @@ class Turn(Generic[State]):
         gone = self._cancelled.keys() - self._said.keys()
         tables.cancel_tasks(self._connection, self._process, gone)
         tables.keep_tasks(self._connection, self._process, self._said.values())
+        return bool(self._said)
 
     def _say(self, instance: Instance, task: Task, correlation: str | None) -> None:
         key = (instance.ledger, task.id)

@@ -26,6 +26,8 @@ NICENESS: Final = 5
 POOL_CONNECTIONS: Final = 8
 INCARNATION_BYTES: Final = 6
 LOOK_SECONDS: Final = 0.2
+# What follows from an event may follow so much later: fewer, larger batches cost the others less.
+BATCH_SECONDS: Final = 0.1
 STOP_SECONDS_MAX: Final = 10.0
 
 
@@ -111,9 +113,10 @@ async def work(
     processes: Processes, surroundings: Surroundings, sender: Sender, *, stop: Event
 ) -> None:
     """Fold in a thread and send in this loop until `stop` is set. Raises what ends either."""
-    from eventlog.consumer import run_projection
+    from eventlog.consumer import Bounds, run_projection
 
-    folding = _Folding(lambda: run_projection(processes, surroundings, stop=stop))
+    bounds = Bounds(wait_seconds=BATCH_SECONDS)
+    folding = _Folding(lambda: run_projection(processes, surroundings, stop=stop, bounds=bounds))
     folding.start()
     ended = asyncio.Event()
     sending = asyncio.create_task(sender.run(ended))
