@@ -224,7 +224,7 @@ class CommandView(Overlay):
 
     def _unread(self, streams: Iterable[str]) -> list[StreamKey]:
         keys = [(self._ledger, stream) for stream in streams]
-        return [key for key in keys if not any(key in layer for layer in self.layers)]
+        return [key for key in keys if all(layer.get(key) is None for layer in self.layers)]
 
     def _state(self, stream: str) -> State | None:
         return self.state_of((self._ledger, stream)).state

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.command_side import WriteSide, location, shelf
 from tests.order_stories import fulfilled
+from tests.supply_story import supply
 from tests.workshop_story import workshop
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -214,7 +215,18 @@ async def elsewhere(side: WriteSide) -> None:
     await told(side, [{"ledger": "outlet", **each} for each in commands])
 
 
-STORY = (catalogue, goods, promises, counts, orders, fulfilments, endings, workshop, elsewhere)
+STORY = (
+    catalogue,
+    goods,
+    promises,
+    counts,
+    orders,
+    fulfilments,
+    endings,
+    workshop,
+    supply,
+    elsewhere,
+)
 
 
 def busy(seed: int, count: int) -> Any:

@@ -205,3 +205,34 @@ def test_cancelling_both_ways_leaves_the_stock_as_it_was(acme: Business) -> None
     assert back["result"] == {"status": "cancelled", "in_transit": 0}
     _, moved = send(acme, "m", MOVE | {"quantity": 1})
     assert moved["result"]["on_hand"] == {"hall": 0, "hall/01": 1}
+
+
+def test_purchases_and_transfers_are_read_by_id_status_and_reference(acme: Business) -> None:
+    begin(acme)
+    acme.project()
+    client = acme.client()
+    purchase: Any = client.get("/v1/purchases/p-1")
+    assert purchase["document"]["status"] == "partly_received"
+    assert purchase["document"]["body"]["lines"] == [
+        {
+            "line": 1,
+            "sku": SKU,
+            "quantity": 9,
+            "unit_price_micros": 0,
+            "expected_on": None,
+            "accepted": 5,
+            "rejected": 2,
+            "settled": 7,
+        }
+    ]
+    found: Any = client.get("/v1/transfers", ref="location:shop")
+    assert [(each["id"], each["status"]) for each in found["documents"]] == [
+        ("t-1", "partly_received"),
+        ("t-0", "placed"),
+    ]
+    planned: Any = client.get("/v1/transfers", status="placed")
+    assert [each["id"] for each in planned["documents"]] == ["t-0"]
+    details: Any = client.get(f"/v1/stock-details/{SKU}@hall")
+    assert details["document"]["body"]["incoming"] == 2
+    place: Any = client.get("/v1/location-details/hall/01")
+    assert place["document"]["body"]["parent"] == "hall"
