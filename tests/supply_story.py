@@ -119,5 +119,5 @@ def _lot(name: str, units: int, expires_on: str | None = None) -> dict[str, Any]
 
 async def _accepted(side: WriteSide, **command: Any) -> None:
     named = command | {"key": f"supply {command['key']}"}  # Like no other story's keys.
-    answer = await side.send(**named)
+    (answer,) = await side.send_all(named)
     assert answer.outcome == "accepted", told(answer)
