@@ -11,7 +11,14 @@ from typing import cast
 
 from commands.folds import Folded, StreamKey, beginning, folded
 from commands.view import CommandView, Layers
-from domain.events import CountRestated, DiscrepancyFound, Event
+from domain.events import (
+    CountRestated,
+    DiscrepancyFound,
+    Event,
+    SerialLeft,
+    SerialPlaced,
+    StockTraced,
+)
 from domain.item import Item
 from domain.order import Order
 from domain.stock import Stock
@@ -170,7 +177,9 @@ def same_facts(left: Sequence[Fact], right: Sequence[Fact]) -> bool:
 
 
 def _without_ids(event: Event, places: Mapping[str, int]) -> Event:
-    if isinstance(event, CountRestated | DiscrepancyFound):
+    if isinstance(
+        event, CountRestated | DiscrepancyFound | StockTraced | SerialPlaced | SerialLeft
+    ):
         return replace(event, cause_event_id=str(places.get(event.cause_event_id)))
     return event
 
