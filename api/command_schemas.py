@@ -25,6 +25,13 @@ PURCHASED = {
     "expected_on": "2026-03-09",
 }
 UNITS = {"line": 1, "quantity": 2}
+SHIP_TO = {
+    "name": "Ada Byron",
+    "address_lines": ["12 St James's Square"],
+    "city": "London",
+    "postal_code": "SW1Y 4JH",
+    "country": "GB",
+}
 EXAMPLES: Mapping[str, Mapping[str, object]] = {
     "register_item": {"sku": "CHAIR-RED", "name": "Red chair", "category": "chairs"},
     "describe_item": {"sku": "CHAIR-RED", "safety_stock": 5},
@@ -45,7 +52,13 @@ EXAMPLES: Mapping[str, Mapping[str, object]] = {
     "expire_lot": {**LOT, "location": "london"},
     "recall_lot": {**LOT, "recall_id": "R-2", "reason_code": "glass"},
     "end_recall": {**LOT, "recall_id": "R-2", "reason": "tested"},
-    "place_order": {"order_id": "SO-1", "customer": "C-77", "currency": "GBP", "lines": [LINE]},
+    "place_order": {
+        "order_id": "SO-1",
+        "customer": "C-77",
+        "currency": "GBP",
+        "lines": [LINE],
+        "ship_to": SHIP_TO,
+    },
     "allocate_order": {"order_id": "SO-1"},
     "allocate_backorders": SHELF,
     "confirm_payment": {"order_id": "SO-1", "payment_id": "PAY-9"},

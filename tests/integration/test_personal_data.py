@@ -4,12 +4,14 @@ when somebody is forgotten.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
 from api.personal import Destination, Opening, Sealing
 from api.personal_sealing import KEY_BYTES, WrappingKey
@@ -19,6 +21,7 @@ from commands.submission import subject_id
 from eventlog.postgres.connections import Pool, open_log_pool, open_read_pool, tenant_transaction
 from eventlog.postgres.identity import add_tenant
 from ops.forgetting import ForgettingError, forget, forget_again, forget_foreign
+from ops.main import app
 from ops.stack.backup import back_up, restore
 from ops.stack.directory import DataDirectory
 from replay.archive.tables import COMMAND_KEYS, SIGNED_HEADS, WHOLE
@@ -124,6 +127,25 @@ def test_forgetting_deletes_the_name_behind_the_subject(
         assert connection.execute("SELECT * FROM subjects").fetchall() == []
     with pytest.raises(ForgettingError, match="no tenant 'none'"):
         forget(postgres_database.log, tmp_path, "none", "C-77")
+
+
+def test_forgetting_from_the_command_line(
+    pool: Pool, postgres_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BACKSTOCK_POSTGRES_LOG_DSN", postgres_database.log)
+    Sealing(pool, WRAPPING).seal("acme", [destination()])
+    named = ["forget", "acme", "C-77", "--data", str(tmp_path), "--json"]
+    for known in (True, False):
+        done = CliRunner().invoke(app, named)
+        assert json.loads(done.stdout) == {"tenant": "acme", "subject": SUBJECT, "known": known}
+    Sealing(pool, WRAPPING).seal("acme", [destination()])
+    foreign = CliRunner().invoke(app, ["forget", "--foreign", "--data", str(tmp_path), "--json"])
+    assert json.loads(foreign.stdout) == {"forgotten": 1}
+    kept = (tmp_path / "personal" / "forgotten").read_text().split()
+    assert len(kept) == 2
+    unsure = CliRunner().invoke(app, ["forget", "acme", "C-77", "--data", str(tmp_path)], input="n")
+    assert unsure.exit_code != 0
+    assert isinstance(CliRunner().invoke(app, ["forget", "acme"]).exception, ForgettingError)
 
 
 def test_a_restored_backup_forgets_again(
