@@ -137,7 +137,7 @@ UNLAWFUL: list[tuple[str, list[Event], str]] = [
     (
         "conservation",
         [facts.OrderCancelled(order_id="o4")],
-        f"units committed to order o4 line 1 in ledger {LEDGER}",
+        f"units committed to order o4 line 1 at hall in ledger {LEDGER}",
     ),
     (
         "conservation",
