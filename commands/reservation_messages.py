@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from commands.fields import Id, Instant, Level, LineNumber, Quantity
 from commands.message import Message
 from commands.order_messages import Line
-from domain.events import BackorderOrder, PolicySet
+from domain.events import PolicySet
 from domain.values import ORDER_LINES_MAX, REASON_CODES_MAX, RESERVATION_SECONDS_MAX
 
 CartId = Annotated[Id, Field(description="The cart's id, unique in the ledger for ever.")]
@@ -124,9 +124,6 @@ class SetPolicy(Message):
             description="Those that write-offs, adjustments and holds may give; none: any.",
         ),
     ] = ()
-    backorder_order: Annotated[
-        BackorderOrder, Field(description="In which order waiting orders are served.")
-    ] = "oldest_first"
 
     @model_validator(mode="after")
     def something_is_given(self) -> Self:

@@ -97,7 +97,7 @@ from domain.facts.payments import (
     PaymentTimedOut,
 )
 from domain.facts.picks import PickedShipped, StockPicked, StockUnpicked
-from domain.facts.policies import BackorderOrder, PolicySet, QuotaOpened, ReservedUnitsCounted
+from domain.facts.policies import PolicySet, QuotaOpened, ReservedUnitsCounted
 from domain.facts.promises import (
     CommitmentReleased,
     PromiseKind,

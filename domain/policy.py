@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from domain.events import (
-    BackorderOrder,
     PolicyEvent,
     PolicySet,
     QuotaOpened,
@@ -46,7 +45,6 @@ class Policy:
     reservation_seconds_max: int | None = None
     approval_units: int | None = None
     reason_codes: tuple[str, ...] = ()
-    backorder_order: BackorderOrder = "oldest_first"
     reserved_units: int = 0
     quota_since: int | None = None
     is_opened: bool = False
@@ -57,7 +55,6 @@ class Policy:
             reservation_seconds_max=self.reservation_seconds_max,
             approval_units=self.approval_units,
             reason_codes=self.reason_codes,
-            backorder_order=self.backorder_order,
         )
 
 
@@ -80,7 +77,6 @@ def evolve(
                 reservation_seconds_max=event.reservation_seconds_max,
                 approval_units=event.approval_units,
                 reason_codes=event.reason_codes,
-                backorder_order=event.backorder_order,
                 reserved_units=before.reserved_units if counts_on else 0,
                 quota_since=before.quota_since if counts_on else began,
                 is_opened=before.is_opened and counts_on,

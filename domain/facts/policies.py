@@ -5,9 +5,6 @@ under it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
-
-BackorderOrder = Literal["oldest_first", "smallest_first", "largest_first"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +18,6 @@ class PolicySet:
     reservation_seconds_max: int | None = None
     approval_units: int | None = None
     reason_codes: tuple[str, ...] = ()
-    backorder_order: BackorderOrder = "oldest_first"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

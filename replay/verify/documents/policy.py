@@ -12,7 +12,6 @@ SET: dict[str, Any] = {
     "reservation_seconds_max": None,
     "approval_units": None,
     "reason_codes": [],
-    "backorder_order": "oldest_first",
 }
 
 

@@ -70,11 +70,6 @@ def test_a_cart_that_cannot_be_read_says_where_and_what_to_write(
             "write a whole number: no fraction, no quotes",
         ),
         ({"reason_codes": [""]}, "/reason_codes/0", "write at least 1 character(s)"),
-        (
-            {"backorder_order": "loudest_first"},
-            "/backorder_order",
-            "write one of 'oldest_first', 'smallest_first' or 'largest_first'",
-        ),
     ],
 )
 def test_a_policy_that_cannot_be_read_says_where_and_what_to_write(
