@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from itertools import islice
 
-from domain.events import HoldReleased, StockEvent, StockHeld, StockTraced
+from domain.events import HoldReleased, StockCounted, StockEvent, StockHeld, StockTraced
 from domain.item import Item
 from domain.lot_choice import Sight
 from domain.lot_units import LotHoldKind, hold_id_of
@@ -65,8 +65,14 @@ class LotDraft:
             return units
         if isinstance(event, HoldReleased) and self._item.tracking == "lot":
             self.register.know_lots(self._item.sku, (each.lot for each in units))
-        if any(each.on_hand > 0 for each in units):
-            return self.register.come(self._item, self._before.location, units)
+        came = [each.lot for each in units if each.on_hand > 0]
+        if isinstance(event, StockCounted):
+            # What a count does not name was not there, though it may set right a lot of which more
+            # had gone than ever came.
+            seen = {*named.serials, *(each.lot for each in named.lots)}
+            came = [lot for lot in came if lot in seen]
+        if came:
+            return self.register.come(self._item, self._before.location, units, came)
         return units
 
     def noted(self, trace: StockTraced) -> None:

@@ -6,7 +6,7 @@ stream says where it is: it can come only to one place while it is in no other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Protocol
@@ -96,12 +96,13 @@ class Register:
             for name, state in self._known.lots(sku, unknown).items():
                 self._lots[sku, name] = state
 
-    def come(self, item: Item, location: str, units: Traced) -> Traced | LotExpiryDiffers:
-        """Units of lots (or serials) come to a location: the same, with the day each expires on.
-        A lot that nobody knows is registered.
+    def come(
+        self, item: Item, location: str, units: Traced, came: Collection[str]
+    ) -> Traced | LotExpiryDiffers:
+        """Those that `came` of the units' lots (or serials) are at the location from now on: the
+        same units, with the day each expires on. A lot that nobody knows is registered.
         """
         fresh = _good_until(item, day_of(self._occasion.occurred_at))
-        came = [each.lot for each in units if each.on_hand > 0]
         if item.tracking == "serial":
             found = self._serials_of(item.sku, came)
             expiry = {
@@ -116,7 +117,7 @@ class Register:
                     sku=item.sku, lot=each.lot, expires_on=known.expires_on, given=each.expires_on
                 )
         lots = [
-            self._located(item.sku, location, each, fresh) for each in units if each.on_hand > 0
+            self._located(item.sku, location, each, fresh) for each in units if each.lot in came
         ]
         return with_expiry(units, {lot.lot: lot.expires_on for lot in lots})
 

@@ -164,3 +164,12 @@ def test_a_lot_moves_with_the_day_it_expires_on() -> None:
     goods.record(moved(goods, 2).facts())
     assert goods.stock(NEXT).lots["L1"].expires_on == date(2026, 4, 1)
     assert goods.lot("L1").locations == (PLACE, NEXT)
+
+
+def test_a_count_registers_no_lot_that_it_does_not_name() -> None:
+    """A lot of which more went than ever came is set right by it, and was still never here."""
+    goods = milk(("L1", 1, None))
+    goods.record(count(goods.shelf(), "later", 0, on(9)))
+    goods.record(adjust(goods.shelf(), -1, "lost", on(4), units=lots(L3=1)))
+    goods.record(count(goods.shelf(), "c", 0, on(5)))
+    assert goods.lots(SKU, ["L3"]) == {"L3": None}
