@@ -79,6 +79,7 @@ def ship_order(command: say.ShipOrder, view: CommandView, occasion: Occasion) ->
         shipment_id=command.shipment_id,
         carrier=command.carrier,
         tracking=command.tracking,
+        named=named_by_line(command.lines or ()),
     )
     return shipping.ship(order, command.order_id, wanted, shelves_of(order, view), occasion)
 

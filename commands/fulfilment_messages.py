@@ -28,7 +28,7 @@ class PickedUnits(LotFields, Line):
     quantity: Annotated[Level, Field(description="0: none of it was on the shelf.")]
 
 
-class LineToShip(Line):
+class LineToShip(LotFields, Line):
     line: LineNumber
     quantity: Quantity
     location: Annotated[

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from domain.allocation import skus_of
 from domain.events import PickedShipped, ShippedLine, StockShipped
+from domain.named_units import NamedByLine, NamedUnits
 from domain.order import LineState, Order
 from domain.order_drafts import Drafts, Shelves, first
 from domain.order_progress import Progress, Taken
@@ -19,13 +20,16 @@ from domain.streams import stock_stream
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consignment:
-    """What is to leave: the parcels named, the lines named, or with neither everything that can."""
+    """What is to leave: the parcels named, the lines named, or with neither everything that can.
+    `named`: which lots (or serials) of a line; otherwise the removal order chooses.
+    """
 
     lines: Sequence[ShippedLine] | None = None
     parcels: tuple[str, ...] = ()
     shipment_id: str | None = None
     carrier: str = ""
     tracking: str = ""
+    named: NamedByLine = field(default_factory=dict)
 
 
 EVERYTHING = Consignment()
@@ -146,7 +150,7 @@ def not_on_shelf(
             )
 
 
-def leave(order: Order, each: Taken, shipment_id: str, drafts: Drafts) -> None:
+def leave(order: Order, each: Taken, shipment_id: str, drafts: Drafts, units: NamedUnits) -> None:
     """The stock facts of one shipped line: picked units first, then those on the shelf."""
     line = next(line for line in order.lines if line.line == each.line)
     draft = drafts.of(stock_stream(line.sku, each.location))
@@ -161,7 +165,8 @@ def leave(order: Order, each: Taken, shipment_id: str, drafts: Drafts) -> None:
                 shipment_id=shipment_id,
                 unit_price_micros=line.unit_price_micros,
                 currency=order.currency,
-            )
+            ),
+            units=units,
         )
     if each.committed:
-        draft.move(shipped_line(order, line, each.location, each.committed))
+        draft.move(shipped_line(order, line, each.location, each.committed), units=units)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from domain.consignments import Consignment, consigned, leave, not_on_shelf, shipped_line
 from domain.events import OrderShipped, ShippedLine
+from domain.named_units import UNNAMED
 from domain.order import LineState, Order
 from domain.order_drafts import Drafts, Shelves, duplicates, first, order_fact
 from domain.order_progress import taken
@@ -70,7 +71,8 @@ def ship(
         return refusal
     drafts = Drafts(shelves, occasion)
     for each in leaving:
-        leave(order, each, event.shipment_id or "", drafts)
+        units = wanted.named.get(each.line, UNNAMED)
+        leave(order, each, event.shipment_id or "", drafts, units)
     return drafts.facts(order_fact(event, order, occasion))
 
 
@@ -99,7 +101,8 @@ def _ship_lines(
     drafts = Drafts(shelves, occasion)
     for line in shipped:
         drafts.of(line.stock_stream).move(
-            shipped_line(order, line, line.location or "", units[line.line])
+            shipped_line(order, line, line.location or "", units[line.line]),
+            units=wanted.named.get(line.line, UNNAMED),
         )
     event = OrderShipped(
         order_id=order.order_id,

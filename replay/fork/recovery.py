@@ -99,6 +99,7 @@ _NAMING_LOTS = (
     facts.StockReturned,
     facts.StockWrittenOff,
     facts.OrderPicked,
+    facts.OrderShipped,
     facts.ShipmentCancelled,
     facts.ReturnInspected,
 )

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.events import StockTraced
+from domain.events import ShippedLine, StockTraced
 from domain.named_units import LotQuantity, NamedUnits
 from domain.picking import pick
 from domain.returns import inspect_return
@@ -62,6 +62,12 @@ def test_a_pick_may_say_which_lots_it_took(world: OrderWorld) -> None:
         named={1: of("L2", 3)},
     )
     assert traced(world.done(decided)) == [[("L2", 0, 3)]]
+
+
+def test_a_shipment_may_say_which_lots_it_sends(world: OrderWorld) -> None:
+    sent = ShippedLine(line=1, quantity=2)
+    assert traced(world.ship("o", sent, named={1: of("L2", 2)})) == [[("L2", -2, 0)]]
+    assert refused(world.ship("o", sent, named={1: of("L2", 1)})) == "lots_do_not_add_up"
 
 
 def test_cancelling_puts_the_lots_back_that_were_picked(world: OrderWorld) -> None:
