@@ -122,6 +122,13 @@ EXAMPLES: Mapping[str, Mapping[str, object]] = {
         "currency": "GBP",
         "reference": "auth_81",
     },
+    "dispatch_crossing": {
+        "crossing_id": "X-1",
+        "to_ledger": "outlet",
+        "origin": "london",
+        "destination": "leeds",
+        "lines": [{"line": 1, "sku": "CHAIR-RED", "quantity": 4}],
+    },
     "define_unit": {"sku": "CHAIR-RED", "unit": "pallet", "numerator": 24},
     "compose_kit": {
         "sku": "DINING-SET",

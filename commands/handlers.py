@@ -18,6 +18,7 @@ from commands import reservation_messages as reserve_say
 from commands import write_off_messages as write_off_say
 from commands.answers import Result
 from commands.count_handlers import COUNT_HANDLERS
+from commands.crossing_handlers import CROSSING_HANDLERS
 from commands.handler import Decide, Handler, Streams, shelf_streams
 from commands.kit_decisions import own_quantity
 from commands.kit_handlers import KIT_HANDLERS
@@ -193,4 +194,5 @@ HANDLERS: Mapping[type[Message], Handler] = {
     **COUNT_HANDLERS,
     **SUPPLY_HANDLERS,
     **PAYMENT_HANDLERS,
+    **CROSSING_HANDLERS,
 }

@@ -12,6 +12,7 @@ from pydantic import Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
 from commands.count_messages import AskRecount, CancelCount, EnterCount, PlanCount, SubmitCount
+from commands.crossing_messages import DispatchCrossing
 from commands.fields import (
     Approver,
     Attributes,
@@ -339,6 +340,7 @@ Command = Annotated[
     | ExtendReservation
     | SetPolicy
     | RecordPayment
+    | DispatchCrossing
     | DefineUnit
     | ComposeKit
     | Assemble

@@ -14,6 +14,7 @@ from domain.aggregates import State
 from domain.assembly import Assembly
 from domain.cart import Cart
 from domain.charge import Charge
+from domain.crossing import Crossing
 from domain.cycle_count import CycleCount
 from domain.events import StockEvent
 from domain.item import Item
@@ -33,6 +34,7 @@ from domain.streams import (
     cart_stream,
     charge_stream,
     count_stream,
+    crossing_stream,
     item_stream,
     location_stream,
     lot_stream,
@@ -134,6 +136,9 @@ class CommandView(Overlay):
 
     def cart(self, reservation_id: str) -> Cart | None:
         return cast("Cart | None", self._state(cart_stream(reservation_id)))
+
+    def crossing(self, crossing_id: str) -> Crossing | None:
+        return cast("Crossing | None", self._state(crossing_stream(crossing_id)))
 
     def payment(self, payment_id: str) -> Payment | None:
         return cast("Payment | None", self._state(payment_stream(payment_id)))

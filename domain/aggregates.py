@@ -9,6 +9,7 @@ from domain import (
     assembly,
     cart,
     charge,
+    crossing,
     cycle_count,
     item,
     location,
@@ -24,6 +25,7 @@ from domain import (
 from domain.assembly import Assembly
 from domain.cart import Cart
 from domain.charge import Charge
+from domain.crossing import Crossing
 from domain.cycle_count import CycleCount
 from domain.events import (
     AssemblyEvent,
@@ -34,6 +36,7 @@ from domain.events import (
     CartReserved,
     ChargeRecorded,
     CountEvent,
+    CrossingEvent,
     Event,
     HandlingSet,
     ItemDescribed,
@@ -86,6 +89,7 @@ State = (
     | Purchase
     | Transfer
     | Payment
+    | Crossing
 )
 
 STATE_TYPES: Mapping[StreamKind, type[State]] = {
@@ -103,6 +107,7 @@ STATE_TYPES: Mapping[StreamKind, type[State]] = {
     "purchase": Purchase,
     "transfer": Transfer,
     "payment": Payment,
+    "crossing": Crossing,
 }
 
 
@@ -147,6 +152,9 @@ def evolve(state: State | None, event: Event, occurred_at: datetime) -> State | 
             return state
         case _ if isinstance(event, AssemblyEvent):
             return assembly.evolve(None, event, occurred_at)
+        case _ if isinstance(event, CrossingEvent):
+            known_crossing = state if isinstance(state, Crossing) else None
+            return crossing.evolve(known_crossing, event, occurred_at)
         case _ if isinstance(event, PaymentEvent):
             known_payment = state if isinstance(state, Payment) else None
             return payment.evolve(known_payment, event, occurred_at)

@@ -33,6 +33,13 @@ from domain.facts.counts import (
     PostedLine,
     RecountAsked,
 )
+from domain.facts.crossings import (
+    CrossingArrived,
+    CrossingDispatched,
+    CrossingHandedOver,
+    CrossingLine,
+    CrossingReturned,
+)
 from domain.facts.fulfilments import (
     InspectedLine,
     Inspection,
@@ -221,6 +228,7 @@ AssemblyEvent = KitAssembled | KitDisassembled
 CountEvent = (
     CountPlanned | CountEntered | RecountAsked | CountPosted | CountSubmitted | CountCancelled
 )
+CrossingEvent = CrossingDispatched | CrossingHandedOver | CrossingReturned | CrossingArrived
 PaymentEvent = (
     PaymentAuthorised | PaymentCaptured | PaymentFailed | PaymentRefunded | PaymentTimedOut
 )
@@ -241,4 +249,5 @@ Event = (
     | AssemblyEvent
     | CountEvent
     | PaymentEvent
+    | CrossingEvent
 )

@@ -7,6 +7,7 @@ from types import ModuleType
 from domain import (
     refusals,
     refusals_counts,
+    refusals_crossings,
     refusals_grounds,
     refusals_kits,
     refusals_lots,
@@ -22,6 +23,7 @@ from domain.refusals import Refusal
 MODULES: tuple[ModuleType, ...] = (
     refusals,
     refusals_counts,
+    refusals_crossings,
     refusals_grounds,
     refusals_kits,
     refusals_lots,

@@ -20,6 +20,7 @@ StreamKind = Literal[
     "purchase",
     "transfer",
     "payment",
+    "crossing",
 ]
 KINDS = frozenset(get_args(StreamKind))
 
@@ -95,6 +96,11 @@ def count_stream(count_id: str) -> str:
 def payment_stream(payment_id: str) -> str:
     """`payment-<id>`."""
     return f"payment-{payment_id}"
+
+
+def crossing_stream(crossing_id: str) -> str:
+    """`crossing-<id>`: units that go to another ledger, or come from there."""
+    return f"crossing-{crossing_id}"
 
 
 def kind_of(stream: str) -> StreamKind:

@@ -15,6 +15,7 @@ from domain.streams import (
     cart_stream,
     charge_stream,
     count_stream,
+    crossing_stream,
     item_stream,
     location_stream,
     lot_stream,
@@ -26,6 +27,7 @@ from domain.streams import (
     stock_stream,
     transfer_stream,
 )
+from tests.crossing_happenings import crossed
 from tests.kit_happenings import assembly, cycle_count
 from tests.order_happenings import sent_and_back
 from tests.payment_happenings import payment
@@ -70,6 +72,8 @@ def stream_of(event: Event) -> str:
             return cart_stream(event.reservation_id)
         case facts.PolicySet() | facts.ReservedUnitsCounted() | facts.QuotaOpened():
             return POLICY_STREAM
+        case _ if isinstance(event, facts.CrossingEvent):
+            return crossing_stream(event.crossing_id)
         case _ if isinstance(event, facts.PaymentEvent):
             return payment_stream(event.payment_id)
         case facts.ReplayPromoted() | facts.ReplayRolledBack():
@@ -377,6 +381,7 @@ HAPPENINGS: Sequence[Callable[[int, int, dict[str, Any]], list[Event]]] = (
     assembly,
     cycle_count,
     payment,
+    crossed,
     _charge,
     _description,
     _end_of_life,

@@ -80,6 +80,12 @@ ROUTES: Mapping[StreamKind, Routes] = {
     "reservation": Routes(
         path="carts", name="cart", words=("cart, its lines and how it ended", "carts"), tag="stock"
     ),
+    "crossing": Routes(
+        path="crossings",
+        name="crossings",
+        words=("crossing to or from another ledger", "crossings"),
+        tag="stock",
+    ),
     "payment": Routes(
         path="payments",
         name="payment",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from commands.processes.backorders import Allocator
 from commands.processes.clock import Clock
+from commands.processes.crossing_saga import CrossingSaga
 from commands.processes.lot_expiry import LotExpiry
 from commands.processes.order_saga import OrderSaga
 from commands.processes.process import AnyManager
@@ -15,4 +16,5 @@ MANAGERS: tuple[AnyManager, ...] = (
     QuotaOpening(),
     Allocator(),
     OrderSaga(),
+    CrossingSaga(),
 )

@@ -17,6 +17,7 @@ import structlog
 from msgspec import json
 from pydantic import Field, TypeAdapter, ValidationError
 
+from commands.crossing_messages import ArriveCrossing, HandOverCrossing, ReturnCrossing
 from commands.group_commit import ClosedError, GroupCommit, OverloadedError
 from commands.messages import Command
 from commands.payment_messages import TimeOutPayment
@@ -39,9 +40,8 @@ TRIM_EVERY_SECONDS: Final = 600.0
 ANY_KEY: Final = "task"
 
 # What a task may be: any command, and those that are open to no client.
-TASK: Final[TypeAdapter[Command | OpenQuota | TimeOutPayment]] = TypeAdapter(
-    Annotated[Command | OpenQuota | TimeOutPayment, Field(discriminator="type")]
-)
+Sendable = Command | OpenQuota | TimeOutPayment | ArriveCrossing | HandOverCrossing | ReturnCrossing
+TASK: Final[TypeAdapter[Sendable]] = TypeAdapter(Annotated[Sendable, Field(discriminator="type")])
 
 
 class Sender:

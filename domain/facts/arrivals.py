@@ -11,7 +11,14 @@ from typing import Literal
 
 ArrivalSource = Literal["purchase", "transfer"]
 ArrivalOutcome = Literal[
-    "received", "short", "rejected", "cancelled", "lost", "returned", "rescheduled"
+    "received",
+    "short",
+    "rejected",
+    "cancelled",
+    "lost",
+    "returned",
+    "rescheduled",
+    "handed_over",
 ]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from projections.documents.assemblies import ASSEMBLIES
 from projections.documents.carts import CARTS
 from projections.documents.counts import COUNTS
+from projections.documents.crossings import CROSSINGS
 from projections.documents.items import ITEMS
 from projections.documents.kind import Kind
 from projections.documents.locations import LOCATIONS
@@ -31,6 +32,7 @@ _KINDS: tuple[Kind[Any], ...] = (
     LOTS,
     SERIALS,
     CARTS,
+    CROSSINGS,
     PAYMENTS,
     POLICIES,
     ASSEMBLIES,

@@ -18,6 +18,7 @@ from domain.streams import (
     POLICY_STREAM,
     cart_stream,
     charge_stream,
+    crossing_stream,
     id_of,
     item_stream,
     kind_of,
@@ -112,6 +113,7 @@ def test_a_stream_says_what_it_is_about() -> None:
         charge_stream("c"): ("charge", "c"),
         cart_stream("c"): ("reservation", "c"),
         payment_stream("p"): ("payment", "p"),
+        crossing_stream("x"): ("crossing", "x"),
         POLICY_STREAM: ("policy", "ledger"),
     }
     assert {name: (kind_of(name), id_of(name)) for name in streams} == streams
