@@ -26,7 +26,7 @@ from tests.happenings import stream_of, year
 from tests.log_writing import EVENT
 
 PINNED_EVENTS = Path(__file__).parents[2] / "pinned_events"
-HAPPENED = [(event, at) for seed in (1, 2) for event, at in year(seed, 500)]
+HAPPENED = [(event, at) for seed in (1, 2) for event, at in year(seed, 900)]
 STOCK = [(event, at) for event, at in HAPPENED if isinstance(event, facts.StockEvent)]
 
 
