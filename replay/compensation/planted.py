@@ -11,6 +11,7 @@ from commands import order_messages as order_say
 from commands.handler import Decide
 from commands.message import Message
 from commands.view import CommandView
+from domain.item import Item
 from domain.order import Order
 from domain.policy import Policy
 from domain.refusals import Refusal
@@ -28,6 +29,9 @@ class _WithoutHeld:
 
     def order(self, order_id: str) -> Order | None:
         return self._view.order(order_id)
+
+    def item(self, sku: str) -> Item | None:
+        return self._view.item(sku)
 
     def policy(self) -> Policy | None:
         return self._view.policy()
