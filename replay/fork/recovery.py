@@ -117,6 +117,8 @@ def recovered(past: Past) -> Recovered | None:
     main = min(known, key=lambda fact: _RANK[type(fact.event)])
     if isinstance(main.event, facts.OrderShipped) and main.event.parcels:
         return None  # Whether loose units were asked for beside its parcels, nobody knows.
+    if facts.CrossingArrived in map(_kind, past.facts):
+        return None  # What another ledger sent came in as it did: nobody here decided it.
     if isinstance(main.event, _NAMING_LOTS) and facts.StockTraced in map(_kind, past.facts):
         return None  # A trace says by how much lots moved, not what the command named of them.
     message = _REBUILT[type(main.event)](main.event, past.facts)
