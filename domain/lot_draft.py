@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from itertools import islice
 
-from domain.events import HoldReleased, StockCounted, StockEvent, StockHeld, StockTraced
+from domain.events import StockCounted, StockEvent, StockHeld, StockTraced
 from domain.item import Item
 from domain.lot_choice import Sight
 from domain.lot_units import LotHoldKind, hold_id_of
@@ -63,8 +63,9 @@ class LotDraft:
         units = traced(event, named, sight, lots_then)
         if isinstance(units, Refusal):
             return units
-        if isinstance(event, HoldReleased) and self._item.tracking == "lot":
-            self.register.know_lots(self._item.sku, (each.lot for each in units))
+        freed = [each.lot for each in units if each.on_hand > 0 or each.held < 0]
+        if freed and self._item.tracking == "lot":
+            self.register.know_lots(self._item.sku, freed)
         came = [each.lot for each in units if each.on_hand > 0]
         if isinstance(event, StockCounted):
             # What a count does not name was not there, though it may set right a lot of which more

@@ -29,7 +29,7 @@ from domain.named_units import LotQuantity, NamedUnits
 from domain.promises import ship
 from domain.recalls import end_recall, recall, stock_streams
 from domain.refusals import Refusal
-from domain.refusals_lots import UnitsRefusal
+from domain.refusals_lots import LotExpiryDiffers, UnitsRefusal
 from domain.shelf import StockDraft
 from domain.stock import Stock
 from domain.stock_facts import accept_return, adjust, count, receive
@@ -259,8 +259,10 @@ class Tracked(RuleBasedStateMachine):
 
     @property
     def twice(self) -> tuple[type, ...]:
-        """A serial can be in place already; nothing of a lot can."""
-        return UnitsRefusal.__args__ if self.tracking == "serial" else ()
+        """A serial can be in place already. A lot's day can be told too late: facts that speak of
+        units that never came may have made it known without one.
+        """
+        return UnitsRefusal.__args__ if self.tracking == "serial" else (LotExpiryDiffers,)
 
 
 class TrackedSerials(Tracked):

@@ -25,7 +25,7 @@ from domain.refusals_lots import (
     UnknownHold,
     UnknownLot,
 )
-from domain.stock_facts import accept_return, adjust, receive
+from domain.stock_facts import accept_return, adjust, count, receive
 from domain.streams import stock_stream
 from domain.values import Facts
 from tests.builders import (
@@ -242,3 +242,13 @@ def test_a_hold_and_its_end_need_what_the_policy_asks_for() -> None:
     (released,) = happened(release(here, "h", None, occasion(), grounds=agreed, rules=rules))
     assert isinstance(released, HoldReleased)
     assert released.approved_by == "ann"
+
+
+def test_units_of_a_recalled_lot_that_a_count_sets_right_are_held_too() -> None:
+    """The count does not name the lot, of which more had gone by then than ever came."""
+    goods = milk(("L1", 1, None))
+    goods.record(receive(goods.shelf(NEXT), 1, on(8), units=lots(L1=1)))
+    goods.record(recalled(goods, 9))
+    goods.record(adjust(goods.shelf(NEXT), -1, "lost", on(4), units=lots(L1=1)))
+    goods.record(count(goods.shelf(NEXT), "c", 0, on(5)))
+    assert all(lot.sendable == 0 for lot in goods.stock(NEXT).lots.values())
