@@ -84,7 +84,7 @@ def test_a_replay_by_one_statement_of_clickhouse_equals_the_read_models(
     columns = (
         "tenant, ledger, position, shard, shard_position, event_id, type, stream_version, sku,"
         " location, occurred_at, recorded_at, order_id, reservation_id, on_hand_delta,"
-        " reserved_delta, committed_delta, held_delta"
+        " reserved_delta, committed_delta, picked_delta, held_delta"
     )
     count = clickhouse.query("SELECT count() FROM movements_v1").result_rows
     assert count == clickhouse.query("SELECT count() FROM replayed_movements").result_rows
@@ -95,7 +95,8 @@ def test_a_replay_by_one_statement_of_clickhouse_equals_the_read_models(
     levels = clickhouse.query(statement("stock levels", archived)).result_rows
     with psycopg.connect(store.database.admin) as connection:
         expected = connection.execute(
-            "SELECT ledger, sku, location, on_hand, reserved, committed, held FROM stock_levels_v1"
+            "SELECT ledger, sku, location, on_hand, reserved, committed, picked, held"
+            " FROM stock_levels_v1"
         ).fetchall()
     assert len(expected) > 3
     assert sorted(map(tuple, levels)) == sorted(expected)
