@@ -78,7 +78,7 @@ def test_killed_at_a_step_each_store_is_old_or_new_and_the_next_run_is_the_same_
     assert code == 0, said
     assert stores.shown() == lawful
     again = stores.correct(sku=SKU)
-    assert [each.changed_keys for each in again.outcomes] == [0, 0, 0, 0]
+    assert not any(each.changed_keys for each in again.outcomes)
 
 
 def test_rows_of_a_run_that_died_never_come_to_light_with_a_later_ones(

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from domain.events import StockReceived
+from domain.events import OrderPlaced, StockReceived
+from eventlog.codec import TYPE_NAMES
 from eventlog.log import RecordedEvent
 from ops.main import app
 from projections.catalogue import STORES
@@ -132,7 +133,7 @@ def matches(event: RecordedEvent, wanted: Mapping[str, Any]) -> bool:
 
 SELECTIONS: list[dict[str, Any]] = [
     {"types": {RETURNED, "stock.received.v1"}},
-    {"types": {"order.placed.v1"}, "first_position": 200},
+    {"types": {TYPE_NAMES[OrderPlaced]}, "first_position": 200},
     {"tenants": {"acme"}, "last_position": 100},
     {"first_position": 50, "last_position": 59},
     {"skus": {"SKU-1"}},

@@ -79,7 +79,7 @@ def test_an_untouched_log_fits_link_by_link_in_pages_of_any_size(
 @pytest.mark.parametrize(
     "change",
     [
-        "data = replace(convert_from(data, 'UTF8'), 'SKU-', 'SKU_')::bytea",
+        "data = replace(convert_from(data, 'UTF8'), ':', ': ')::bytea",
         'metadata = \'{"actor":"somebody"}\'',
         "recorded_at = recorded_at + interval '1 microsecond'",
         "occurred_at = occurred_at - interval '1 day'",

@@ -70,7 +70,8 @@ def test_while_a_replay_of_a_read_model_is_open_its_keys_are_not_corrected(store
     with pytest.raises(ReplayOpenError, match=r"of availability is open \(planned\)"):
         stores.correct(sku=SKU)
     assert stores.shown() == broken, "nothing is changed in any store"
-    assert stores.correct(sku=SKU, dry_run=True).outcomes[2].changed_keys == 1
+    wrong = stores.correct(sku=SKU, projections=("availability",), dry_run=True)
+    assert [each.changed_keys for each in wrong.outcomes] == [1]
     assert stores.shown() == broken
     done = stores.correct(sku=SKU, projections=("stock_levels",))
     assert done.complete
