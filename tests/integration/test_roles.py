@@ -172,7 +172,11 @@ def test_every_table_with_a_tenant_has_forced_row_level_security(
     rule = "(tenant = NULLIF(current_setting('backstock.tenant'::text, true), ''::text))"
     assert [row for row in tables if row[1:] != (True, True, "*", rule, True)] == []
     # Each for one function that says who asks, and for nobody else.
-    assert sorted(others) == [("api_keys", "authentication"), ("webhook_endpoints", "finding")]
+    assert sorted(others) == [
+        ("api_keys", "authentication"),
+        ("documents_v1", "finding"),
+        ("webhook_endpoints", "finding"),
+    ]
 
 
 def test_a_table_without_a_tenant_tells_the_read_role_of_no_tenant(
