@@ -44,9 +44,13 @@ class LotDraft:
         self._freed: dict[str, None] = {}
 
     @property
+    def of_serials(self) -> bool:
+        return self._item.tracking == "serial"
+
+    @property
     def units(self) -> NamedUnits:
         """The lots (or serials) whose on hand was moved so far."""
-        if self._item.tracking == "serial":
+        if self.of_serials:
             return NamedUnits(serials=tuple(self._moved))
         return NamedUnits(lots=tuple(self._moved.values()))
 
@@ -110,13 +114,13 @@ class LotDraft:
 
     def leave(self) -> None:
         """Tell the register which serials are here no more."""
-        if self._item.tracking == "serial":
+        if self.of_serials:
             likely = islice(self._before.lots, LIKELY_MAX)
             self.register.leave(self._item.sku, self._net(-1), likely)
 
     def place(self) -> list[SerialInPlace]:
         """Tell the register which serials came; those that cannot have."""
-        if self._item.tracking != "serial":
+        if not self.of_serials:
             return []
         sku, location = self._item.sku, self._before.location
         twice = [

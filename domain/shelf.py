@@ -273,7 +273,7 @@ class StockDraft:
         if self._history is not None:
             self._history = self._history.then([(event, occurred_at)])
         if traced and self.lots is not None:
-            trace = trace_of(event, str(event_id), traced)
+            trace = trace_of(event, str(event_id), traced, serials=self.lots.of_serials)
             self._add(trace, (), occurred_at)
             self.lots.noted(trace)
 

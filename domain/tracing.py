@@ -91,7 +91,9 @@ def traced(
     )
 
 
-def trace_of(event: StockEvent, event_id: str, units: Traced) -> StockTraced:
+def trace_of(
+    event: StockEvent, event_id: str, units: Traced, *, serials: bool = False
+) -> StockTraced:
     """The fact that follows another one, of any that moves lots."""
     cause, reference = CAUSES[type(event)]
     of_an_order = isinstance(event, OfAnOrder)
@@ -104,6 +106,7 @@ def trace_of(event: StockEvent, event_id: str, units: Traced) -> StockTraced:
         order_id=getattr(event, "order_id", None) if of_an_order else None,
         line=getattr(event, "line", None) if of_an_order else None,
         reference=(getattr(event, reference) or "") if reference else "",
+        serials=serials,
     )
 
 

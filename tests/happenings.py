@@ -284,7 +284,9 @@ def _a_lot(number: int, units: int, stock: dict[str, Any]) -> list[Event]:
 
 def _a_serial(number: int, _: int, stock: dict[str, Any]) -> list[Event]:
     serial = {**stock, "serial": f"S{number}", "cause_event_id": "x"}
+    traced = facts.TracedUnits(lot=f"S{number}", on_hand=1, picked=1, expires_on=START.date())
     return [
+        facts.StockTraced(**stock, cause_event_id="x", units=(traced,), serials=True),
         facts.SerialPlaced(**serial, cause="received", expires_on=START.date()),
         facts.SerialLeft(**serial, cause="shipped", order_id=f"o{number}"),
     ]

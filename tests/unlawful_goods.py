@@ -6,7 +6,7 @@ They begin where MUG has 11 units at hall, of which nothing is promised, and non
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from domain import events as facts
@@ -45,7 +45,8 @@ def ordered(order_id: str, units: int) -> list[Event]:
 
 def traced(stock: dict[str, Any], *units: TracedUnits) -> facts.StockTraced:
     """Of the fact before it."""
-    return facts.StockTraced(**stock, cause_event_id=BEFORE, units=units)
+    serials = stock["sku"] == PHONE["sku"]
+    return facts.StockTraced(**stock, cause_event_id=BEFORE, units=units, serials=serials)
 
 
 def lot(name: str, on_hand: int = 0, held: int = 0) -> TracedUnits:
@@ -322,6 +323,15 @@ UNLAWFUL: Sequence[Unlawful] = (
             facts.StockShipped(**PILL, quantity=2), traced(PILL, lot("L2", -2)),
         ],
         where="lot L2 of PILL at hall in ledger",
+    ),
+    Unlawful(
+        law="conservation",
+        what="serials that are told as a lot",
+        events=[
+            PHONES, facts.StockReceived(**PHONE, quantity=1),
+            replace(traced(PHONE, lot("S1", 1)), serials=False), placed("S1", "hall"),
+        ],
+        where="units of event",
     ),
     Unlawful(
         law="conservation",

@@ -49,6 +49,7 @@ class StockTraced:
 
     `cause` says what that fact was. `order_id` and `line` are those it names; `reference` is the id
     of whatever else it names: a shipment, reservation, transfer, move, assembly, hold or count.
+    `serials`: its units are serials, each of which has a stream of its own.
     """
 
     sku: str
@@ -59,3 +60,4 @@ class StockTraced:
     order_id: str | None = None
     line: int | None = None
     reference: str = ""
+    serials: bool = False

@@ -13,11 +13,12 @@ def _status(serial: Serial) -> str:
 
 
 def _refs(serial: Serial) -> Iterator[str]:
-    """Itself, its SKU, where it is, and the order it last came from or left for."""
+    """Itself, its SKU, where it is, of which stock, and the order it last came from or left for."""
     yield f"sku:{serial.sku}"
     yield f"serial:{serial.sku}/{serial.serial}"
     if serial.location is not None:
         yield f"location:{serial.location}"
+        yield f"stock:{serial.sku}@{serial.location}"
     if serial.order_id is not None:
         yield f"order:{serial.order_id}"
 

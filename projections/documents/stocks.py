@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from domain import moving_stock
-from domain.events import StockEvent
+from domain.events import StockEvent, StockTraced
 from domain.stock import Hold, LotUnits, Stock, Waiting, promise_key
 from projections.documents.kind import Kind, Told
 
@@ -19,7 +19,7 @@ from projections.documents.kind import Kind, Told
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockDetails:
     """`queue`: orders that wait here, in the order they are served. `lots`: those with units here,
-    the longest there first.
+    the longest there first; serials, of which there may be any number, are documents themselves.
     """
 
     sku: str
@@ -45,7 +45,11 @@ def _fold(details: StockDetails | None, name: str, told: Told) -> StockDetails:
         queue={promise_key("order", each.order_id, each.line): each for each in known.queue},
         lots={units.lot: units for units in known.lots},
     )
-    events = ((cast("StockEvent", event), occurred_at) for event, occurred_at in told)
+    events = (
+        (cast("StockEvent", event), occurred_at)
+        for event, occurred_at in told
+        if not (isinstance(event, StockTraced) and event.serials)
+    )
     stock = moving_stock.fold(stock, events)
     return StockDetails(
         sku=sku,

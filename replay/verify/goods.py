@@ -48,7 +48,7 @@ class GoodsCheck:
             self._busy = True
             self._traces.stock(row, data, stock, moved)
             if kind == TRACED:
-                self._identities.traced(data, stock)
+                self._identities.traced(row, data, stock)
 
     def document(self, row: EventRow, data: Data) -> None:
         """After any other event was folded."""

@@ -30,10 +30,16 @@ class IdentityCheck:
         self._serials: set[Name] = set()
         self._lots: set[Name] = set()
 
-    def traced(self, data: Data, stock: Stock) -> None:
+    def traced(self, row: EventRow, data: Data, stock: Stock) -> None:
         """After a trace was folded."""
         sku = stock.sku
-        if self._fold.tracked.get(sku) != SERIAL:
+        of_serials = self._fold.tracked.get(sku) == SERIAL
+        self._law.checked += 1
+        if data.get("serials", False) != of_serials:
+            told = "lots" if of_serials else "serials"
+            expected = "serials" if of_serials else "lots"
+            self._law.differ(where=f"units of {row.name}", expected=expected, found=told)
+        if not of_serials:
             if self._recalled:
                 self._lots |= {(sku, each["lot"]) for each in data["units"]} & self._recalled
             return

@@ -80,6 +80,18 @@ def test_a_stock_s_row_tells_who_holds_its_units_and_who_waits_for_them(
     assert row["refs"] == ["hold:h1", "location:WH", "lot:A/L1", "order:o1", "order:o2", "sku:A"]
 
 
+def test_a_stock_s_row_does_not_grow_with_the_serials_that_are_there(
+    read_model: DocumentRows,
+) -> None:
+    units = tuple(facts.TracedUnits(lot=f"S{number}", on_hand=1) for number in range(3))
+    serials = facts.StockTraced(**STOCK, cause_event_id="x", units=units, serials=True)
+    placed = facts.SerialPlaced(**STOCK, serial="S1", cause_event_id="x", cause="received")
+    rows = told(read_model, serials, placed)
+    assert (rows["A@WH"]["body"]["lots"], rows["A@WH"]["status"]) == ([], "empty")
+    assert rows["A@WH"]["refs"] == ["location:WH", "sku:A"]
+    assert rows["A@S1"]["refs"] == ["location:WH", "serial:A/S1", "sku:A", "stock:A@WH"]
+
+
 def test_a_stock_of_which_nothing_is_left_to_tell_is_empty(read_model: DocumentRows) -> None:
     hold = {**STOCK, "hold_id": "h1"}
     row = told(

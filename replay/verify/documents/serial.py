@@ -34,7 +34,7 @@ class SerialDocument:
         return [
             f"sku:{self._sku}",
             f"serial:{self._sku}/{self._serial}",
-            *([f"location:{location}"] if location else []),
+            *([f"location:{location}", f"stock:{self._sku}@{location}"] if location else []),
             *([f"order:{order}"] if order else []),
         ]
 

@@ -1,4 +1,6 @@
-"""An independent fold of a stock's details: holds, the queue, lots, and what is on its way."""
+"""An independent fold of a stock's details: holds, the queue, lots, and what is on its way. Of
+serials it tells nothing: each is a document of its own.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +36,8 @@ class StockDocument:
                 self._wait(data, data["quantity"])
             case "stock.backorder_closed.v1":
                 self._wait(data, -data["quantity"])
+            case "stock.traced.v1" if data.get("serials"):
+                pass
             case "stock.traced.v1":
                 for units in data["units"]:
                     self._trace(units, data, instant(row.occurred_at))

@@ -126,7 +126,8 @@ def test_a_stock_s_details_are_those_of_the_domain_s_whole_fold() -> None:
     """They are made from some of its stream's types: the others must say nothing of them."""
     stocks: dict[str, Stock] = {}
     for event, at in year(3, 2_000):
-        if isinstance(event, facts.StockEvent):
+        of_serials = isinstance(event, facts.StockTraced) and event.serials
+        if isinstance(event, facts.StockEvent) and not of_serials:
             name = f"{event.sku}@{event.location}"
             before = stocks.get(name, Stock(sku=event.sku, location=event.location))
             stocks[name] = moving_stock.evolve(before, event, at)
