@@ -95,14 +95,13 @@ def cancel_shipment(
     command: say.CancelShipment, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
     order = view.order(command.order_id)
-    streams = (*order.stock_streams, *order.candidate_streams) if order else ()
     return shipments.cancel_shipment(
         order,
         command.order_id,
         command.shipment_id,
         reason=command.reason,
         named=named_by_line(command.lines),
-        shelves=view.shelves(streams),
+        shelves=shelves_of(order, view),
         occasion=occasion,
     )
 

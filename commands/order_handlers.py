@@ -138,7 +138,7 @@ ORDER_HANDLERS: Mapping[type[Message], Handler] = {
     fulfil.PackOrder: _order_command(fulfilling.pack_order, _own_stream),
     fulfil.ShipOrder: _order_command(fulfilling.ship_order, _order_streams),
     fulfil.DeliverShipment: _order_command(fulfilling.deliver_shipment, _own_stream),
-    fulfil.CancelShipment: _order_command(fulfilling.cancel_shipment, _sourced_streams),
+    fulfil.CancelShipment: _order_command(fulfilling.cancel_shipment, _order_streams),
     fulfil.RequestReturn: _order_command(fulfilling.request_return, _own_stream),
     fulfil.InspectReturn: _order_command(fulfilling.inspect_return, _arrival_streams),
     fulfil.ExchangeOrder: _order_command(decisions.exchange_order, _exchange_streams),

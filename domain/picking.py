@@ -25,7 +25,14 @@ from domain.named_units import NOTHING_NAMED, UNNAMED, NamedByLine
 from domain.order import Order
 from domain.order_drafts import Drafts, OrderDraft, Shelves, duplicates, first, order_fact
 from domain.order_progress import PickList
-from domain.refusals import OrderState, OrderStep, Refusal, UnknownOrder, UnknownOrderLine
+from domain.refusals import (
+    InsufficientStock,
+    OrderState,
+    OrderStep,
+    Refusal,
+    UnknownOrder,
+    UnknownOrderLine,
+)
 from domain.refusals_orders import (
     ExceedsListed,
     NothingToPick,
@@ -101,8 +108,9 @@ def pick(
     occasion: Occasion,
 ) -> Facts | Refusal:
     """What the list says was taken from the shelf, or of the lines named only so many units: the
-    others were not there. Those are held as missing until somebody finds or writes them off, and
-    the order waits for others if its terms let it. `named`: which lots (or serials) were taken.
+    others were not there. Those that should have been are held as missing until somebody finds or
+    writes them off, and the order waits for others if its terms let it. `named`: which lots (or
+    serials) were taken; refused for more units than the ledger knows to be there.
     """
     ready = at_work(order, order_id, "picked")
     if isinstance(ready, Refusal):
@@ -121,7 +129,8 @@ def pick(
     draft, drafts = OrderDraft(ready, occasion), Drafts(shelves, occasion)
     location = pick_list.location
     draft.note(OrderPicked(order_id=order_id, pick_id=pick_id, location=location, lines=picked))
-    _take(ready, pick_id, location, picked, drafts, named=named)
+    if refused := first(_take(ready, pick_id, location, picked, drafts, named=named)):
+        return refused
     short = [
         OrderUnits(line=each.line, location=location, quantity=each.missing)
         for each in picked
@@ -193,11 +202,17 @@ def _take(
     drafts: Drafts,
     *,
     named: NamedByLine,
-) -> None:
+) -> Iterator[InsufficientStock]:
+    """Into the drafts; says of which lines more was taken than is there."""
     skus = skus_of(order)
     for each in picked:
         sku = skus[each.line]
         draft = drafts.of(stock_stream(sku, location))
+        if each.quantity > (there := draft.on_shelf):
+            yield InsufficientStock(
+                sku=sku, location=location, requested=each.quantity, available=there, line=each.line
+            )
+            continue
         if each.quantity:
             draft.note(
                 StockPicked(
@@ -220,13 +235,15 @@ def _take(
                     quantity=each.missing,
                 )
             )
+        # Of units that a count has taken away meanwhile nobody knows where they could be.
+        if missing := min(each.missing, draft.on_shelf):
             draft.note(
                 StockHeld(
                     sku=sku,
                     location=location,
                     hold_id=f"{SHORT_PICK}/{drafts.occasion.new_id()}",
                     kind="missing",
-                    quantity=each.missing,
+                    quantity=missing,
                     reason_code=SHORT_PICK,
                     reason=f"order {order.order_id}, pick list {pick_id}, line {each.line}",
                 )

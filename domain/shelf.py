@@ -113,6 +113,13 @@ class StockDraft:
         return self._before.location
 
     @property
+    def on_shelf(self) -> int:
+        """Units that are there, neither held nor picked for somebody, by the draft as it stands."""
+        if self.lots is not None:
+            return sum(lot.free for lot in self.stock.lots.values())
+        return max(0, self.stock.on_hand - self.stock.held - self.stock.picked)
+
+    @property
     def units(self) -> NamedUnits:
         """The lots (or serials) of on hand that the facts of this draft have moved so far: what the
         other half of a move names.

@@ -5,16 +5,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from domain.allocation import settle, skus_of
-from domain.events import ShipmentCancelled, ShipmentDelivered, ShippedLine, StockReturned
+from domain.allocation import Rooms, commit, skus_of, wait
+from domain.events import (
+    OrderBackordered,
+    OrderUnits,
+    OrderUnitsAllocated,
+    ShipmentCancelled,
+    ShipmentDelivered,
+    ShippedLine,
+    StockReturned,
+)
 from domain.named_units import NOTHING_NAMED, UNNAMED, NamedByLine
 from domain.order import Order
-from domain.order_drafts import Drafts, OrderDraft, Shelves, order_fact
+from domain.order_drafts import Drafts, OrderDraft, Shelves, first, order_fact
 from domain.order_progress import Shipment
 from domain.refusals import OrderState, Refusal, UnknownOrder
-from domain.refusals_orders import ShipmentClosed, UnknownShipment
+from domain.refusals_orders import ExceedsReturnable, ShipmentClosed, UnknownShipment
 from domain.streams import stock_stream
 from domain.values import Facts, Occasion
 
@@ -43,8 +52,8 @@ def cancel_shipment(
     occasion: Occasion,
 ) -> Facts | Refusal:
     """It never left, or came straight back: its units are on hand again where they were, and
-    committed to the order again as far as they can be. `named`: which lots (or serials) of its
-    lines of tracked items came back.
+    committed to the order again as far as they can be. Not what a return is about: that comes back
+    by its inspection. `named`: which lots (or serials) of its lines of tracked items came back.
     """
     if order is None:
         return UnknownOrder(order_id=order_id)
@@ -53,6 +62,8 @@ def cancel_shipment(
         return shipment
     if order.status in {"cancelled", "closed"}:
         return OrderState(order_id=order_id, status=order.status, wanted="shipped")
+    if refused := first(_in_returns(order, shipment)):
+        return refused
     skus, homes = skus_of(order), {line.line: line.location for line in order.lines}
     draft, drafts = OrderDraft(order, occasion), Drafts(shelves, occasion)
     lines = tuple(
@@ -79,16 +90,63 @@ def cancel_shipment(
             units=named.get(units.line, UNNAMED),
             line=units.line,
         )
-    settle(draft, drafts, _own(shipment, skus), waits_already=True)
+    _commit_again(draft, drafts, shipment)
     return drafts.facts(*draft.facts)
 
 
-def _own(shipment: Shipment, skus: Mapping[int, str]) -> dict[str, int]:
+def _in_returns(order: Order, shipment: Shipment) -> Iterator[ExceedsReturnable]:
+    """Lines of which more are in returns than were shipped otherwise."""
+    shipped = {line.line: line.shipped for line in order.lines}
+    coming = order.so_far().coming_back()
+    sums: dict[int, int] = {}
+    for units in shipment.lines:
+        sums[units.line] = sums.get(units.line, 0) + units.quantity
+    for line, units_back in sums.items():
+        left = shipped[line] - coming.get(line, 0)
+        if units_back > left:
+            yield ExceedsReturnable(
+                order_id=order.order_id, line=line, requested=units_back, returnable=left
+            )
+
+
+def _commit_again(draft: OrderDraft, drafts: Drafts, shipment: Shipment) -> None:
+    """Exactly what the shipment took. What is not there for it any more waits, if the terms say so;
+    what waits already goes on waiting.
+    """
+    order, skus = draft.order, skus_of(draft.order)
     own: dict[str, int] = {}
     for units in shipment.lines:
         stream = stock_stream(skus[units.line], units.location)
         own[stream] = own.get(stream, 0) + units.quantity
-    return own
+    rooms = Rooms(order.order_id, drafts, own)
+    again, short = [], []
+    for units in shipment.lines:
+        taken = rooms.take(stock_stream(skus[units.line], units.location), units.quantity)
+        again.append(replace(units, quantity=taken))
+        short.append(replace(units, quantity=units.quantity - taken))
+    # An allocation takes units of its line out of the queue: these join those that wait before it.
+    queued = [units for units in again if _waits(order, units)]
+    _wait(draft, drafts, queued)
+    if lines := tuple(units for units in again if units.quantity):
+        draft.note(OrderUnitsAllocated(order_id=order.order_id, lines=lines))
+        for units in lines:
+            waited = units.quantity if units in queued else 0
+            commit(drafts, order, units, skus[units.line], waited)
+    if order.terms.backorder:
+        _wait(draft, drafts, short)
+
+
+def _waits(order: Order, units: OrderUnits) -> bool:
+    known = order.so_far().at(units.line, units.location)
+    return known is not None and known.waiting > 0
+
+
+def _wait(draft: OrderDraft, drafts: Drafts, units: Iterable[OrderUnits]) -> None:
+    lines = tuple(each for each in units if each.quantity)
+    if lines:
+        draft.note(OrderBackordered(order_id=draft.order.order_id, lines=lines))
+    for each in lines:
+        wait(drafts, draft.order, each, skus_of(draft.order)[each.line])
 
 
 def _on_its_way(order: Order, shipment_id: str) -> Shipment | Refusal:

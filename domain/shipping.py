@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
 
 from domain.consignments import Consignment, consigned, leave, not_on_shelf, shipped_line
 from domain.events import OrderShipped, ShippedLine
 from domain.named_units import UNNAMED
 from domain.order import LineState, Order
 from domain.order_drafts import Drafts, Shelves, duplicates, first, order_fact
-from domain.order_progress import taken
+from domain.order_progress import Progress, taken
 from domain.ordering import sums
 from domain.picking import AT_WORK
 from domain.refusals import (
@@ -60,7 +61,7 @@ def ship(
     event = OrderShipped(
         order_id=order_id,
         lines=tuple(lines),
-        shipment_id=wanted.shipment_id or f"shipment-{len(progress.shipments) + 1}",
+        shipment_id=wanted.shipment_id or _free_name(progress),
         carrier=wanted.carrier,
         tracking=wanted.tracking,
         parcels=parcels,
@@ -74,6 +75,13 @@ def ship(
         units = wanted.named.get(each.line, UNNAMED)
         leave(order, each, event.shipment_id or "", drafts, units)
     return drafts.facts(order_fact(event, order, occasion))
+
+
+def _free_name(progress: Progress) -> str:
+    """For a shipment that nobody has named."""
+    numbers = count(len(progress.shipments) + 1)
+    names = (f"shipment-{number}" for number in numbers)
+    return next(name for name in names if name not in progress.shipments)
 
 
 def _ship_lines(

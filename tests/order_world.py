@@ -26,7 +26,7 @@ from domain.order import Order
 from domain.refusals import Refusal
 from domain.shelf import Shelf
 from domain.stock import Stock
-from domain.stock_facts import receive
+from domain.stock_facts import count, receive
 from domain.streams import order_stream, sku_and_location, stock_stream
 from domain.values import Fact, Facts, Occasion
 from tests.builders import ids, item, location, minute
@@ -109,6 +109,10 @@ class OrderWorld:
 
     def receive(self, quantity: int, sku: str = "A", place: str = "X") -> Done:
         return self.done(receive(self.shelf(sku, place), quantity, self.occasion()))
+
+    def count(self, counted: int, sku: str = "A", place: str = "X") -> Done:
+        shelf, name = self.shelf(sku, place), f"count-{len(self.log)}"
+        return self.done(count(shelf, name, counted, self.occasion()))
 
     def reserve(
         self, reservation_id: str, quantity: int, sku: str = "A", place: str = "X", until: int = 60

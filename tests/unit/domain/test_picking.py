@@ -13,7 +13,14 @@ from domain.events import (
     StockHeld,
     StockPicked,
 )
-from domain.refusals import DuplicateLine, OrderState, Refusal, UnknownOrder, UnknownOrderLine
+from domain.refusals import (
+    DuplicateLine,
+    InsufficientStock,
+    OrderState,
+    Refusal,
+    UnknownOrder,
+    UnknownOrderLine,
+)
 from domain.refusals_orders import (
     ExceedsListed,
     NothingToPick,
@@ -24,6 +31,7 @@ from domain.refusals_orders import (
     PickListExists,
     UnknownPickList,
 )
+from tests.commands_as_rows import judged, rows_of_facts
 from tests.order_world import OrderWorld, kinds, line, promises_match, refused, units
 
 
@@ -112,6 +120,30 @@ def test_an_order_that_may_wait_waits_for_what_a_short_pick_missed() -> None:
     world.serve()
     assert world.known().status == "allocated"
     promises_match(world)
+
+
+def test_no_more_is_picked_than_is_known_to_be_there(world: OrderWorld) -> None:
+    world.list_picks("o", "p")
+    world.count(2)
+    before = world.quantities()
+    assert world.pick("o", "p") == InsufficientStock(
+        sku="A", location="X", requested=4, available=2, line=1
+    )
+    assert world.quantities() == before
+
+
+@pytest.mark.parametrize(("counted", "taken", "held"), [(0, 0, 0), (3, 2, 1), (3, 3, 0), (5, 1, 3)])
+def test_only_units_that_should_be_there_are_held_as_missing(
+    world: OrderWorld, counted: int, taken: int, held: int
+) -> None:
+    world.list_picks("o", "p", lines=[units(1, 4)])
+    world.count(counted)
+    world.pick("o", "p", [units(1, taken)])
+    stock = world.stock()
+    assert (stock.on_hand, stock.committed, stock.picked, stock.held) == (counted, 0, taken, held)
+    assert stock.uncovered_stated == 0
+    shelf_laws = judged(rows_of_facts(world.commands))["no_oversell"]
+    assert shelf_laws.difference is None
 
 
 def test_a_line_of_the_list_that_is_not_named_was_not_found(world: OrderWorld) -> None:

@@ -14,7 +14,13 @@ from domain.events import (
     StockUnpicked,
 )
 from domain.refusals import ExceedsCommitted, NothingToShip, OrderState, Refusal, UnknownOrderLine
-from domain.refusals_orders import ShipmentClosed, ShipmentExists, UnknownParcel, UnknownShipment
+from domain.refusals_orders import (
+    ExceedsReturnable,
+    ShipmentClosed,
+    ShipmentExists,
+    UnknownParcel,
+    UnknownShipment,
+)
 from tests.order_world import OrderWorld, kinds, line, promises_match, refused, seen, units
 
 
@@ -174,6 +180,67 @@ def test_a_cancelled_fulfilment_restores_both_quantities(world: OrderWorld) -> N
         order_id="o", shipment_id="s", status="cancelled"
     )
     assert world.quantities() == before
+
+
+def test_what_is_in_a_return_does_not_come_back_twice(world: OrderWorld) -> None:
+    world.place("o", line(1, 4))
+    world.ship("o", shipped(1, 3), shipment_id="s")
+    world.ask_back("o", "r", units(1, 2))
+    world.inspect("o", "r", seen(1, 1, "restock"), seen(1, 1, "refuse"))
+    before = world.quantities()
+    assert world.unship("o", "s") == ExceedsReturnable(
+        order_id="o", line=1, requested=3, returnable=2
+    )
+    assert world.quantities() == before
+    world.ship("o", shipped(1, 1), shipment_id="t")
+    assert isinstance(world.unship("o", "s"), list)
+
+
+def test_a_cancelled_shipment_is_committed_again_whatever_else_the_order_lacks(
+    world: OrderWorld,
+) -> None:
+    world.place("o", line(1, 4), line(2, 3, "B"))
+    world.ship("o", shipped(1, 4), shipment_id="s")
+    world.list_picks("o", "p")
+    world.pick("o", "p", [units(2, 1)])
+    world.receive(1, "B")
+    world.unship("o", "s")
+    assert world.stock().committed == 4
+    assert world.stock("B").committed == 0
+    promises_match(world)
+
+
+def test_a_cancelled_shipment_is_committed_again_where_it_left_and_waiting_units_keep_their_place(
+    world: OrderWorld,
+) -> None:
+    world.receive(2, place="Y")
+    lines, places = line(1, 14, place=None), ("X", "Y")
+    world.place(
+        "o",
+        lines,
+        sourcing="highest_stock",
+        locations=places,
+        allocation="partial",
+        backorder=True,
+    )
+    world.place("later", line(1, 1), backorder=True)
+    before, queue = world.quantities(), world.stock().queue
+    world.ship("o", shipment_id="s")
+    world.receive(20, place="Y")
+    world.unship("o", "s")
+    after = world.quantities()
+    assert after["stock-A@X"] == before["stock-A@X"] == (10, 10, 0, 3, 0)
+    assert after["stock-A@Y"] == (22, 2, 0, 0, 20)
+    assert world.stock().queue == queue
+    promises_match(world)
+
+
+def test_a_shipment_that_nobody_names_takes_nobody_s_name(world: OrderWorld) -> None:
+    picked(world)
+    world.ship("o", shipped(1, 1), shipment_id="shipment-2")
+    world.ship("o", shipped(1, 1))
+    world.ship("o", shipped(1, 1))
+    assert list(world.known().so_far().shipments) == ["shipment-2", "shipment-3", "shipment-4"]
 
 
 def test_a_delivered_or_unknown_shipment_is_not_cancelled(world: OrderWorld) -> None:
