@@ -14,6 +14,7 @@ from api.read_side import Ask, ReadSide
 from api.requests import Authenticate
 from domain.values import ID_PATTERN
 from projections.queries import movements
+from projections.queries.balances import with_balances
 from projections.queries.movements import Movement
 
 MODEL = "movements"
@@ -23,11 +24,14 @@ EventType = Annotated[
 ]
 From = Annotated[AwareDatetime | None, Query(description="That occurred at or after this instant.")]
 Until = Annotated[AwareDatetime | None, Query(description="That occurred before this instant.")]
+Balances = Annotated[
+    bool, Query(description="Each with what its stock was `before` and `after` it, by position.")
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovementFilters:
-    """Which movements: those that meet all that is given."""
+    """Which movements: those that meet all that is given; and how much is said of each."""
 
     sku: Id = None
     location: Id = None
@@ -35,6 +39,7 @@ class MovementFilters:
     type_name: EventType = None
     occurred_from: From = None
     occurred_until: Until = None
+    balances: Balances = False
 
     def texts(self) -> dict[str, str | int | None]:
         """What a cursor has to remember of them."""
@@ -61,9 +66,10 @@ def movement_routes(reads: ReadSide, authenticate: Authenticate) -> APIRouter:
         with reads.view(ask, cursor) as view:
             pages = view.pages(MODEL, "list_movements", filters.texts())
             after = pages.after(cursor)
+            client, places = reads.clickhouse.client(), view.places(MODEL)
             found = movements.movements(
-                reads.clickhouse.client(),
-                view.places(MODEL),
+                client,
+                places,
                 ask.ledger,
                 up_to=view.model(MODEL).position,
                 sku=filters.sku,
@@ -75,6 +81,8 @@ def movement_routes(reads: ReadSide, authenticate: Authenticate) -> APIRouter:
                 after=int(after[0]) if after else None,
                 limit=limit,
             )
+            if filters.balances:
+                found = with_balances(client, places, ask.ledger, found)
             return MovementPage(
                 as_of=view.as_of(MODEL),
                 stale=view.stale(MODEL, of_stock(sku=filters.sku, location=filters.location)),

@@ -21,8 +21,23 @@ QUERY_SECONDS_MAX = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """Units of one SKU at one location. `available`: on hand less everything promised or held."""
+
+    on_hand: int
+    reserved: int
+    committed: int
+    picked: int
+    held: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
-    """One stock event: by how many units it moved each quantity, and why."""
+    """One stock event: by how many units it moved each quantity, and why.
+
+    `before` and `after` are what its stock was by position, where they were asked for.
+    """
 
     position: int
     event_id: UUID
@@ -46,9 +61,11 @@ class Movement:
     document: str
     unit_price_micros: int | None
     currency: str
+    before: Balance | None = None
+    after: Balance | None = None
 
 
-COLUMNS = tuple(field.name for field in fields(Movement))
+COLUMNS = tuple(field.name for field in fields(Movement) if field.name not in {"before", "after"})
 FILTERS: Mapping[str, str] = {
     "sku": "sku = {sku:String}",
     "location": "location = {location:String}",

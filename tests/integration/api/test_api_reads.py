@@ -104,6 +104,20 @@ def test_movements_tell_what_happened_and_when(sold: Business) -> None:
     assert read(sold, "/v1/movements", occurred_until="2011-03-02T00:00:00Z")["movements"] != []
 
 
+def test_movements_tell_what_their_stock_was_before_and_after(sold: Business) -> None:
+    shipped, committed, received = read(sold, "/v1/movements", sku=SKU, balances=True)["movements"]
+    nothing = {"on_hand": 0, "reserved": 0, "committed": 0, "picked": 0, "held": 0, "available": 0}
+    assert received["before"] == nothing
+    assert received["after"] == committed["before"] == nothing | {"on_hand": 10, "available": 10}
+    assert committed["after"] == shipped["before"]
+    assert shipped["before"] == nothing | {"on_hand": 10, "committed": 3, "available": 7}
+    assert shipped["after"] == nothing | {"on_hand": 7, "available": 7}
+    assert read(sold, "/v1/movements", type="stock.shipped.v1", balances=True)["movements"] == [
+        shipped
+    ]
+    assert read(sold, "/v1/movements", sku=SKU)["movements"][0]["after"] is None
+
+
 def test_analytics_sum_the_movements(sold: Business) -> None:
     days = {"first": "2011-03-01", "last": "2011-03-31"}
     daily = read(sold, "/v1/analytics/daily-units", **days)["days"]
