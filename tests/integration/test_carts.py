@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from eventlog.codec import decode
-from tests.command_side import WriteSide, location, shelf, told, write_side
+from tests.command_side import WriteSide, shelf, told, write_side
 from tests.managers_side import managing
 from tests.parts import Database
 
@@ -195,14 +195,3 @@ async def test_what_only_process_managers_send_is_open_to_no_client(
     async with write_side(postgres_database.log) as side:
         with pytest.raises(ValueError, match="union_tag_invalid"):
             side.submission(type=kind, key="k", units=1, policy_version=1)
-
-
-async def test_twenty_parallel_reserves_of_ten_units_take_just_ten(
-    postgres_database: Database,
-) -> None:
-    async with write_side(postgres_database.log) as side:
-        await side.stock_up(10, sku="A")
-        await side.send(**location("annex"))
-        answers = await asyncio.gather(*(side.send(**cart(f"c{n}", ("A", 1))) for n in range(20)))
-        assert sum(answer.outcome == "accepted" for answer in answers) == 10
-        assert reserved_units(side) == 10

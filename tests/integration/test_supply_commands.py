@@ -107,7 +107,6 @@ async def test_a_writer_that_starts_cold_knows_what_is_outstanding(
 
 
 async def test_a_delivery_dated_before_a_count_restates_it(postgres_database: Database) -> None:
-    """The yardstick `receipt dated before an existing count`."""
     named = {"purchase_id": "p"}
     async with write_side(postgres_database.log) as side:
         await side.stock_up(1)

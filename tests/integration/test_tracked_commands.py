@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from domain.streams import serial_stream
@@ -41,7 +40,6 @@ def streams(side: WriteSide, type_name: str) -> list[str]:
 async def test_two_commands_of_one_batch_cannot_both_place_a_serial(
     postgres_database: Database,
 ) -> None:
-    """The yardstick `same serial twice`."""
     async with write_side(postgres_database.log) as side:
         await register(side)
         here, there, again = await side.send_all(
@@ -58,20 +56,6 @@ async def test_two_commands_of_one_batch_cannot_both_place_a_serial(
         assert streams(side, "serial.placed.v1") == [
             serial_stream("PHONE", serial) for serial in ("S1", "S2", "S3")
         ]
-
-
-async def test_two_writers_cannot_both_place_a_serial(postgres_database: Database) -> None:
-    dsn = postgres_database.log
-    async with write_side(dsn) as one, write_side(dsn) as other:
-        await register(one)
-        answers = await asyncio.gather(
-            *(one.send(**phones(f"a{n}", f"S{n}")) for n in range(20)),
-            *(other.send(**phones(f"b{n}", f"S{n}", location="shop")) for n in range(20)),
-        )
-        outcomes = [answer.outcome for answer in answers]
-        assert outcomes.count("accepted") == 20
-        placed = streams(one, "serial.placed.v1")
-        assert sorted(placed) == sorted({serial_stream("PHONE", f"S{n}") for n in range(20)})
 
 
 async def test_hundreds_of_serials_leave_one_by_one_from_a_writer_that_never_saw_them(

@@ -123,13 +123,6 @@ def test_restatements_of_one_count_build_on_each_other() -> None:
     assert after(known, decided) == 8
 
 
-def test_a_count_dated_before_a_sale_is_compared_with_its_own_instant() -> None:
-    known = shelf(at(0, received(10)), at(20, shipped(4)), remember=True)
-    decided = count(known, "c", 9, occasion(10, now=30))
-    assert happened(decided) == [counted("c", 9, expected=10)]
-    assert after(known, decided) == 5
-
-
 def test_a_count_dated_before_the_receipt_it_counts_expects_less_than_nothing() -> None:
     known = shelf(at(20, received(10)), at(5, shipped(4)), remember=True)
     decided = count(known, "c", 0, occasion(10, now=30))

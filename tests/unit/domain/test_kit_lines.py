@@ -7,7 +7,6 @@ import pytest
 from domain.events import Component, OrderLine, OrderPlaced
 from domain.item import Item
 from domain.kit_lines import with_parts
-from domain.refusals import InsufficientStock
 from domain.refusals_orders import OrderTooLong
 from tests.builders import item
 from tests.order_world import OrderWorld, line, promises_match
@@ -56,14 +55,6 @@ def test_too_many_parts_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert with_parts(proposed, find, lambda *_: 0) == OrderTooLong(
         order_id="o", lines=4, lines_max=3
     )
-
-
-def test_two_lines_that_share_a_part_are_checked_on_their_sum() -> None:
-    world = OrderWorld()
-    world.receive(5)
-    world.receive(9, "B")
-    done = world.place("o", *exploded(line(1, 2, "SET"), line(2, 2)))
-    assert done == InsufficientStock(sku="A", location="X", requested=6, available=5, line=3)
 
 
 def test_a_kit_is_sent_when_its_parts_are() -> None:

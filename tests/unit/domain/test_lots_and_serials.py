@@ -4,8 +4,6 @@ from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
-import pytest
-
 from domain.drafts import Drafts
 from domain.events import (
     LotLocated,
@@ -98,19 +96,6 @@ def test_a_serial_says_where_it_is_and_what_it_left_for() -> None:
         sku=SKU, serial="S1", location=PLACE, cause="shipped", cause_event_id=str(UUID(int=1))
     )
     assert received != trace
-
-
-@pytest.mark.parametrize("place", [PLACE, NEXT])
-def test_the_same_serial_twice_is_refused_wherever_it_comes(place: str) -> None:
-    """The yardstick `same serial twice`."""
-    goods = phones("S1")
-    refusal = SerialInPlace(sku=SKU, serial="S1", location=PLACE)
-    shelf = goods.shelf(place)
-    assert receive(shelf, 2, on(1), units=serials("S2", "S1")) == refusal
-    assert adjust(shelf, 1, "found", on(1), units=serials("S1")) == refusal
-    assert accept_return(shelf, 1, on(1), units=serials("S1")) == refusal
-    counted = count(shelf, "c", 1, on(1), units=serials("S1"))
-    assert (counted == refusal) == (place == NEXT)
 
 
 def test_a_serial_that_was_sent_may_come_back_to_another_place() -> None:

@@ -123,13 +123,6 @@ def test_closing_takes_back_what_is_short(supply: Supply) -> None:
     assert supply.bought().status == "closed"
 
 
-def test_closing_partly_delivered_work_releases_the_rest_once(supply: Supply) -> None:
-    supply.record(supply.receive("d1", came(1, 7)))
-    supply.record(supply.close())
-    assert supply.close() == PurchaseState(purchase_id=PO, status="closed", wanted="closed")
-    assert incoming(supply) == 0
-
-
 def test_cancelling_takes_back_exactly_what_is_still_expected(supply: Supply) -> None:
     supply.record(supply.receive("d1", came(1, 4)))
     assert supply.record(supply.cancel()) == [

@@ -14,7 +14,6 @@ from domain.refusals import (
     UnknownLocation,
     UnknownOrder,
 )
-from domain.shelf import Shelf
 from domain.stock_facts import accept_return, adjust, count, receive
 from domain.values import Facts
 from tests.builders import (
@@ -25,11 +24,9 @@ from tests.builders import (
     counted,
     discrepancy,
     happened,
-    lost_reservation,
     minute,
     occasion,
     received,
-    reserved,
     returned,
     shelf,
     shipped,
@@ -111,19 +108,6 @@ def test_a_discrepancy_is_dated_when_on_hand_last_moved() -> None:
     decided = adjust(known, -5, "lost", occasion(3, now=9))
     assert not isinstance(decided, Refusal)
     assert [fact.occurred_at for fact in decided] == [minute(7), minute(3)]
-
-
-@pytest.mark.parametrize(
-    ("known", "uncovered"),
-    [
-        (shelf(received(5), reserved("r", 5)), 2),
-        (shelf(received(5), reserved("r", 4)), 1),
-        (shelf(received(5), reserved("r", 3)), 0),
-    ],
-)
-def test_a_count_below_what_is_promised_states_the_shortfall(known: Shelf, uncovered: int) -> None:
-    stated = [shortfall(uncovered, lost_reservation("r", uncovered))] if uncovered else []
-    assert happened(count(known, "c", 3, occasion())) == [counted("c", 3, expected=5), *stated]
 
 
 def test_what_came_back_damaged_is_on_hand_but_not_available() -> None:
