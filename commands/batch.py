@@ -165,15 +165,19 @@ class Attempt:
         name = pending.submission.command.ledger
         if pending.ledger not in self.heads:
             return declined("refused", name, UnknownLedger(name=name))
-        view = CommandView(pending.ledger, overlay)
+        unread: set[StreamKey] = set()
+        view = CommandView(pending.ledger, overlay, unread=unread)
         try:
             refusal = self._decide(pending, view)
         except StreamNotLoadedError as error:
-            # This attempt is lost; it goes on to learn everything else it lacks.
-            self.streams_missing.update(error.keys)
-            return _not_applied(pending)
+            unread.update(error.keys)
         except HistoryNeededError as error:
             self.histories_missing.update(_histories_of(pending, overlay, error))
+            self.streams_missing.update(unread)
+            return _not_applied(pending)
+        if unread:
+            # This attempt is lost; it goes on to learn everything else it lacks.
+            self.streams_missing.update(unread)
             return _not_applied(pending)
         if isinstance(refusal, CountInParts):
             # The key stays free for the whole, once its parts are done.

@@ -107,13 +107,18 @@ class Overlay:
 
 
 class CommandView(Overlay):
-    """`decided` are the command's facts with the stream versions they get."""
+    """`decided` are the command's facts with the stream versions they get.
 
-    __slots__ = ("_ledger", "decided")
+    With `unread`, lots and serials that are not in memory are noted there, and nobody knows them:
+    a decision then goes on to name all it lacks, and what it says counts for nothing.
+    """
 
-    def __init__(self, ledger: str, below: States) -> None:
+    __slots__ = ("_ledger", "_noted", "decided")
+
+    def __init__(self, ledger: str, below: States, *, unread: set[StreamKey] | None = None) -> None:
         super().__init__(below)
         self._ledger = ledger
+        self._noted = unread
         self.decided: list[tuple[int, Fact]] = []
 
     def item(self, sku: str) -> Item | None:
@@ -198,7 +203,7 @@ class CommandView(Overlay):
 
     def after(self, facts: Iterable[Fact]) -> CommandView:
         """The sight as it will be once these facts are applied: for what a command does next."""
-        later = CommandView(self._ledger, self)
+        later = CommandView(self._ledger, self, unread=self._noted)
         later.apply(facts)
         return later
 
@@ -221,11 +226,15 @@ class CommandView(Overlay):
     def _states(
         self, streams: Mapping[str, str], likely: Iterable[str] = ()
     ) -> Mapping[str, State | None]:
-        """All of them, or one error that names all that are not in memory, the likely ones too."""
+        """All of them; of those that are not in memory, and the likely ones then, see `unread`."""
         missing = self._unread(streams.values())
-        if missing:
-            raise StreamNotLoadedError(*missing, *self._unread(likely))
-        return {name: self._state(stream) for name, stream in streams.items()}
+        if not missing:
+            return {name: self._state(stream) for name, stream in streams.items()}
+        missing += self._unread(likely)
+        if self._noted is None:
+            raise StreamNotLoadedError(*missing)
+        self._noted.update(missing)
+        return dict.fromkeys(streams)
 
     def _unread(self, streams: Iterable[str]) -> list[StreamKey]:
         keys = [(self._ledger, stream) for stream in streams]

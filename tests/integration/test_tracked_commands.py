@@ -164,3 +164,26 @@ async def test_an_order_of_serials_is_picked_short_sent_back_and_returned(
             event.stream: event.type for event in side.events() if event.type.startswith("serial.")
         }
         assert places[serial_stream("PHONE", "S3")] == "serial.placed.v1"
+
+
+async def test_one_command_over_many_tracked_items_is_decided_from_cold(
+    postgres_database: Database,
+) -> None:
+    """What is to be read is learnt all at once, not item by item."""
+    dsn = postgres_database.log
+    skus = [f"P{number}" for number in range(12)]
+    lines = [
+        {"line": number, "sku": sku, "location": "hall", "quantity": 1}
+        for number, sku in enumerate(skus, 1)
+    ]
+    async with write_side(dsn) as side:
+        for sku in skus:
+            await register(side, sku)
+        received = [phones(f"r{sku}", f"S-{sku}", sku=sku) for sku in skus]
+        placed = {"type": "place_order", "key": "o", "order_id": "o", "lines": lines}
+        answers = await side.send_all(*received, placed)
+        assert {answer.outcome for answer in answers} == {"accepted"}
+    async with write_side(dsn) as fresh:
+        shipped = await fresh.send(type="ship_order", key="s", order_id="o", shipment_id="s")
+        assert shipped.outcome == "accepted", told(shipped)
+        assert len(streams(fresh, "serial.left.v1")) == len(skus)
