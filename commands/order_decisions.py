@@ -13,6 +13,7 @@ from commands import fulfilment_messages as fulfil
 from commands import order_messages as say
 from commands.fulfilment_decisions import quantities, shelves_of
 from commands.kit_decisions import own_quantity
+from commands.order_reach import too_many_places, too_wide, unsourced
 from commands.view import CommandView
 from domain import (
     backorders,
@@ -64,6 +65,8 @@ def place_order(command: say.PlaceOrder, view: CommandView, occasion: Occasion) 
         destination = (command.latitude_microdegrees, command.longitude_microdegrees)
         places = {name: view.location(name) for name in locations}
         locations, kilometres = sourcing.by_distance(locations, places, destination)
+    if refusal := too_wide(command.order_id, command.lines, locations, view):
+        return refusal
     lines = _ordered(command.lines, view)
     if isinstance(lines, Refusal):
         return lines
@@ -176,7 +179,12 @@ def exchange_order(
     order = view.order(command.order_id)
     if order is None:
         return UnknownOrder(order_id=command.order_id)
-    lines = _ordered(command.replacement_lines, view)
+    wanted, locations = command.replacement_lines, order.terms.locations
+    new_id = command.replacement_id
+    refused = unsourced(wanted, locations) or too_many_places(new_id, wanted, locations)
+    if refused := refused or too_wide(new_id, wanted, locations, view):
+        return refused
+    lines = _ordered(wanted, view)
     if isinstance(lines, Refusal):
         return lines
     proposed = with_parts(

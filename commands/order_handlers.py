@@ -14,6 +14,7 @@ from commands import order_messages as say
 from commands.answers import Result
 from commands.handler import Decide, Handler, Streams, shelf_streams
 from commands.message import Message
+from commands.order_reach import too_many_places, too_wide
 from commands.view import CommandView
 from domain import backorders
 from domain.streams import (
@@ -40,7 +41,7 @@ def _order_command(decide: Decide, streams: Streams) -> Handler:
 
 def _proposed_streams(command: say.PlaceOrder, view: CommandView) -> Iterable[str]:
     yield order_stream(command.order_id)
-    yield from _lines_streams(command.lines, command.locations, view)
+    yield from _lines_streams(command.order_id, command.lines, command.locations, view)
     if command.reservation_id is not None:
         yield cart_stream(command.reservation_id)
         cart = view.cart(command.reservation_id)
@@ -49,12 +50,21 @@ def _proposed_streams(command: say.PlaceOrder, view: CommandView) -> Iterable[st
 
 
 def _lines_streams(
-    lines: Iterable[say.OrderedLine], locations: tuple[str, ...], view: CommandView
+    order_id: str,
+    lines: tuple[say.OrderedLine, ...],
+    locations: tuple[str, ...],
+    view: CommandView,
 ) -> Iterable[str]:
-    """The shelves of proposed lines; of kits those of the parts, which are known with the items."""
+    """The shelves of proposed lines; of kits those of the parts, which are known with the items.
+    Of an order that reaches too far, not those.
+    """
+    if too_many_places(order_id, lines, locations):
+        return
     for line in lines:
         for place in locations if line.location is None else (line.location,):
             yield from shelf_streams(line.sku, place)
+    if too_wide(order_id, lines, locations, view):
+        return
     for line in lines:
         item = view.item(line.sku)
         for part in item.components if item is not None else ():
@@ -106,7 +116,9 @@ def _exchange_streams(command: fulfil.ExchangeOrder, view: CommandView) -> Itera
     yield order_stream(command.replacement_id)
     order = view.order(command.order_id)
     if order is not None:
-        yield from _lines_streams(command.replacement_lines, order.terms.locations, view)
+        locations = order.terms.locations
+        lines = command.replacement_lines
+        yield from _lines_streams(command.replacement_id, lines, locations, view)
 
 
 def _charge_streams(command: say.RecordCharge, _: CommandView) -> Iterable[str]:

@@ -21,6 +21,11 @@ class NotSourceable(Refusal):
     also: tuple[Refusal, ...] = ()
 
     def sentence(self) -> str:
+        if not self.locations:
+            return (
+                f"Line {self.line} ({self.sku}) names no location, and its order may be sourced "
+                "from none: name the line's location."
+            )
         return (
             f"{self.requested} of {self.sku} were asked for on line {self.line}, "
             f"{self.available} are available at the {len(self.locations)} locations that may send: "

@@ -96,3 +96,25 @@ async def test_those_who_wait_are_served_in_turn_by_one_command(
         assert served == {"available": 0, "waiting": 1}
         again = await side.send(type="allocate_backorders", key="a1", **shelf())
         assert again.replayed
+
+
+async def test_a_replacement_says_where_it_comes_from_unless_its_order_was_sourced(
+    postgres_database: Database,
+) -> None:
+    async with write_side(postgres_database.log) as side:
+        await side.stock_up(5)
+        placed = order("o1", {**shelf(), "quantity": 2}, ship=True)
+        await accepted(side, **placed)
+        exchange = {
+            "type": "exchange_order",
+            "order_id": "o1",
+            "return_id": "r1",
+            "lines": [{"line": 1, "quantity": 1}],
+            "replacement_id": "o2",
+        }
+        nowhere = {"line": 1, "sku": SKU, "quantity": 1}
+        answer = await side.send(key="x1", **exchange, replacement_lines=[nowhere])
+        assert answer.code == "not_sourceable"
+        assert "names no location" in told(answer)["refusal"]["detail"]
+        line = {**nowhere, "location": PLACE}
+        await accepted(side, key="x2", **exchange, replacement_lines=[line])
