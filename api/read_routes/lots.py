@@ -13,7 +13,7 @@ from api.read_side import Ask, ReadSide, View
 from api.requests import Authenticate
 from domain.facts.traces import TraceCause
 from domain.values import ID_PATTERN
-from projections.queries.lots import Holder, InTransit, LotQueries, Standing, TrailStep
+from projections.queries.lots import Holder, LotQueries, Sent, Standing, TrailStep
 
 LotId = Annotated[
     str,
@@ -37,7 +37,8 @@ class RecallReport(Page):
     lot_id: str
     recall_id: str | None = Field(description="The recall that is open, null when none is.")
     holders: list[Holder] = Field(description="Every location that has units of it.")
-    in_transit: list[InTransit]
+    in_transit: list[Sent]
+    gone: list[Sent] = Field(description="Lost on their way, or in another ledger of yours now.")
     moved: dict[str, int] = Field(
         description="By how many units each cause moved what is on hand, all locations together.",
         examples=[{"received": 40, "returned": 1, "shipped": -12}],
@@ -100,6 +101,7 @@ def _add_recall_reports(router: APIRouter, reads: ReadSide, asking: Any) -> None
             asked, standing = _lot(view, lot_id)
             pages = view.log_pages("read_recall_report", {"lot_id": lot_id})
             after = pages.after(cursor)
+            sent = asked.sent()
             found = asked.steps(
                 cause="shipped", after=int(after[0]) if after else None, limit=limit
             )
@@ -109,7 +111,8 @@ def _add_recall_reports(router: APIRouter, reads: ReadSide, asking: Any) -> None
                 lot_id=lot_id,
                 recall_id=standing.recall_id,
                 holders=asked.holders(),
-                in_transit=asked.in_transit(),
+                in_transit=[each for each in sent if each.outcome == "in_transit"],
+                gone=[each for each in sent if each.outcome != "in_transit"],
                 moved=dict(asked.sums()),
                 shipments=found,
                 next_cursor=pages.following(found, limit, lambda last: [last.position]),

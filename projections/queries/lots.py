@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any, Literal, LiteralString
 from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
+from domain.crossing_legs import source_id
 from domain.facts.traces import TraceCause
 from domain.streams import lot_stream, serial_stream, stock_stream
 
@@ -51,11 +52,15 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InTransit:
-    """Units of the lot on their way: dispatched by a transfer and not arrived."""
+class Sent:
+    """Units of the lot that a transfer (or a crossing, to `to_ledger`) took away and that did not
+    arrive here. `outcome`: lost, handed over to the other ledger, or on their way still.
+    """
 
     transfer_id: str
+    to_ledger: str | None
     quantity: int
+    outcome: Literal["in_transit", "lost", "handed_over"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +113,27 @@ HAVING sum(on_hand) <> 0 OR sum(picked) <> 0 OR sum(held) <> 0
  ORDER BY location
 """
 )
-IN_TRANSIT: LiteralString = (
+SENT: LiteralString = (
     TRAILS
     + """
-SELECT reference AS transfer_id, -sum(on_hand)::bigint AS quantity
-  FROM trail WHERE cause IN ('dispatched', 'arrived')
- GROUP BY reference HAVING sum(on_hand) < 0 ORDER BY reference
+, sent AS (
+    SELECT reference AS transfer_id, -sum(on_hand)::bigint AS quantity,
+           CASE WHEN starts_with(reference, %(crossing)s)
+                THEN 'crossing-' || substr(reference, length(%(crossing)s) + 1)
+                ELSE 'transfer-' || reference END AS stream
+      FROM trail WHERE cause IN ('dispatched', 'arrived')
+     GROUP BY reference HAVING sum(on_hand) < 0)
+SELECT transfer_id, quantity, convert_from(begun.data, 'UTF8')::jsonb->>'to_ledger' AS to_ledger,
+       CASE ended.type WHEN 'transfer.closed.v1' THEN 'lost'
+                       WHEN 'crossing.handed_over.v1' THEN 'handed_over'
+                       ELSE 'in_transit' END AS outcome
+  FROM sent
+  JOIN events AS begun
+    ON begun.ledger = %(ledger)s AND begun.stream = sent.stream AND begun.stream_version = 1
+  LEFT JOIN events AS ended
+    ON ended.ledger = %(ledger)s AND ended.stream = sent.stream
+   AND ended.type IN ('transfer.closed.v1', 'crossing.handed_over.v1')
+ ORDER BY transfer_id
 """
 )
 SUMS: LiteralString = (
@@ -168,10 +188,11 @@ class LotQueries:
         with self._connection.cursor(row_factory=class_row(Holder)) as cursor:
             return cursor.execute(HOLDERS, self._known()).fetchall()
 
-    def in_transit(self) -> list[InTransit]:
-        """Every transfer that has units of it on their way."""
-        with self._connection.cursor(row_factory=class_row(InTransit)) as cursor:
-            return cursor.execute(IN_TRANSIT, self._known()).fetchall()
+    def sent(self) -> list[Sent]:
+        """Every transfer and crossing that took units of it and has not brought them all."""
+        values = {**self._known(), "crossing": source_id("")}
+        with self._connection.cursor(row_factory=class_row(Sent)) as cursor:
+            return cursor.execute(SENT, values).fetchall()
 
     def sums(self) -> Mapping[str, int]:
         """By how many units each cause moved its on hand, at all locations together."""

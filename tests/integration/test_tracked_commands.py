@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from commands.crossing_messages import HandOverCrossing
+from commands.submission import Submission
 from domain.streams import serial_stream
+from projections.queries.lots import LotQueries, Sent
 from tests.command_side import WriteSide, location, told, write_side
 from tests.parts import Database
 
@@ -187,3 +190,45 @@ async def test_one_command_over_many_tracked_items_is_decided_from_cold(
         shipped = await fresh.send(type="ship_order", key="s", order_id="o", shipment_id="s")
         assert shipped.outcome == "accepted", told(shipped)
         assert len(streams(fresh, "serial.left.v1")) == len(skus)
+
+
+async def test_units_of_a_lot_that_were_lost_or_handed_over_are_not_in_transit(
+    postgres_database: Database,
+) -> None:
+    transfer = {"transfer_id": "T"}
+    crossing = {"crossing_id": "X", "to_ledger": "outlet", "origin": "hall", "destination": "hall"}
+    sent: list[dict[str, Any]] = [
+        {"type": "receive_stock", "sku": "MILK", "location": "hall", "quantity": 9, **milk(9)},
+        {"type": "place_transfer", **transfer, "origin": "hall", "destination": "shop"},
+        {"type": "dispatch_transfer", **transfer},
+        {"type": "receive_transfer", **transfer, "receipt_id": "r"},
+        {"type": "dispatch_crossing", **crossing},
+    ]
+    sent[1]["lines"] = [{"line": 1, "sku": "MILK", "quantity": 4}]
+    sent[3]["lines"] = [{"line": 1, "quantity": 1}]
+    sent[4]["lines"] = [{"line": 1, "sku": "MILK", "quantity": 2}]
+    async with write_side(postgres_database.log) as side:
+        await register(side, "MILK", "lot")
+        answers = await side.send_all(*({"key": str(n), **each} for n, each in enumerate(sent)))
+        assert {answer.outcome for answer in answers} == {"accepted"}, answers
+        assert lot_sent(side) == [
+            Sent(transfer_id="T", to_ledger=None, quantity=3, outcome="in_transit"),
+            Sent(transfer_id="crossing X", to_ledger="outlet", quantity=2, outcome="in_transit"),
+        ]
+        taken = HandOverCrossing(type="hand_over_crossing", key="h", crossing_id="X")
+        await side.group_commit.submit([Submission(tenant="acme", actor="key_test", command=taken)])
+        await side.send(type="close_transfer", key="lost", **transfer, rest="lost")
+        outcomes = {each.transfer_id: each.outcome for each in lot_sent(side)}
+        assert outcomes == {"T": "lost", "crossing X": "handed_over"}
+
+
+def milk(units: int) -> dict[str, Any]:
+    return {"lots": [{"lot": "L1", "quantity": units}]}
+
+
+def lot_sent(side: WriteSide) -> list[Sent]:
+    with side.pool.connection() as connection:
+        return sorted(
+            LotQueries(connection, "acme/main", "MILK", "L1").sent(),
+            key=lambda each: each.transfer_id,
+        )
