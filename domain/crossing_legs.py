@@ -11,6 +11,7 @@ give_back   the other ledger refused them: at the origin again
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from domain.crossing import Crossing
 from domain.drafts import Drafts, Shelves
@@ -29,9 +30,10 @@ from domain.events import (
     StockDispatched,
     StockReceived,
 )
-from domain.line_lots import NamedLine, added, named
+from domain.item import Item
+from domain.line_lots import LineLots, NamedLine, added, named
 from domain.line_refusals import LineRefusal, first_of
-from domain.named_units import LotQuantity, NamedUnits
+from domain.named_units import NamedUnits
 from domain.refusals import (
     ItemDiscontinuedAlready,
     Refusal,
@@ -120,14 +122,7 @@ def arrive(
     for line in proposed.lines:
         stream = stock_stream(line.sku, proposed.destination)
         item = shelves[stream].item
-        units = named(line.lots, item)
-        if units.lots:
-            units = NamedUnits(
-                lots=tuple(
-                    LotQuantity(lot=each.lot, quantity=each.quantity, expires_on=each.expires_on)
-                    for each in line.lots
-                )
-            )
+        units = _with_days(line.lots, item)
         came = StockReceived(
             sku=line.sku,
             location=proposed.destination,
@@ -171,6 +166,17 @@ def give_back(
         drafts.of(stream).move(back, units=named(line.lots, shelves[stream].item))
     _end(travelling, drafts, "returned")
     return drafts.facts(_fact(CrossingReturned(crossing_id=crossing_id, code=code), occasion))
+
+
+def _with_days(lots: LineLots, item: Item | None) -> NamedUnits:
+    """As the item is tracked, each with the last good day it had where it left."""
+    units = named(lots, item)
+    days = {each.lot: each.expires_on for each in lots if each.expires_on is not None}
+    return replace(
+        units,
+        lots=tuple(replace(each, expires_on=days.get(each.lot)) for each in units.lots),
+        expires_on=days if units.serials else {},
+    )
 
 
 def _end(crossing: Crossing, drafts: Drafts, outcome: ArrivalOutcome) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from domain.item import Item
@@ -28,10 +28,13 @@ class LotQuantity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedUnits:
-    """Units by their lots, or by their serials: whichever the item is tracked by."""
+    """Units by their lots, or by their serials: whichever the item is tracked by. `expires_on`: of
+    serials that come in, the last good day of those that have one already.
+    """
 
     lots: tuple[LotQuantity, ...] = ()
     serials: tuple[str, ...] = ()
+    expires_on: Mapping[str, date] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.lots or self.serials)
@@ -49,7 +52,10 @@ def selected(
     """The units that a command about `quantity` of the item names, a serial as a lot of one."""
     if item.tracking == "none" or (named.lots if item.tracking == "serial" else named.serials):
         return LotsNotTaken(sku=item.sku, tracking=item.tracking)
-    units = named.lots or tuple(LotQuantity(lot=each, quantity=1) for each in named.serials)
+    units = named.lots or tuple(
+        LotQuantity(lot=each, quantity=1, expires_on=named.expires_on.get(each))
+        for each in named.serials
+    )
     if quantity and not units:
         return LotsMissing(
             sku=item.sku, location=location, tracking=item.tracking, quantity=quantity

@@ -105,8 +105,10 @@ class Register:
         fresh = _good_until(item, day_of(self._occasion.occurred_at))
         if item.tracking == "serial":
             found = self._serials_of(item.sku, came)
+            told = {each.lot: each.expires_on or fresh for each in units}
             expiry = {
-                name: fresh if state is None else state.expires_on for name, state in found.items()
+                name: told[name] if state is None else state.expires_on
+                for name, state in found.items()
             }
             return with_expiry(units, expiry)
         self.know_lots(item.sku, came)

@@ -73,6 +73,9 @@ class CrossingSaga:
         if sent.answer.outcome == "accepted":
             task = _task(instance, "hand_over", at, {"type": "hand_over_crossing"})
             return Reaction(state=replace(state, step="handing_over"), tasks=(task,))
+        if sent.answer.outcome != "refused":
+            # Another command bears its key: who has the units is then for somebody to find out.
+            return Reaction(state=state)
         back = {"type": "return_crossing", "code": sent.answer.code or "refused"}
         task = _task(instance, "return", at, back)
         return Reaction(state=replace(state, step="returning"), tasks=(task,))

@@ -56,7 +56,8 @@ class LotExpiry:
             known = lots.pop(traced.lot, None)
             expires_on = traced.expires_on or (known.expires_on if known else None)
             units = traced.on_hand + (known.units if known else 0)
-            if expires_on is not None and units > 0:
+            # The last day there is stands for never: no day comes after it.
+            if expires_on is not None and expires_on < date.max and units > 0:
                 lots[traced.lot] = ExpiringLot(units=units, expires_on=expires_on)
         if lots == before:
             return Reaction(state=state)

@@ -48,6 +48,10 @@ def test_a_lot_expires_on_the_day_after_its_last_good_one() -> None:
     assert COMMAND.validate_python({**task.command, "key": "k"}).type == "expire_lot"
 
 
+def test_a_lot_that_is_good_until_the_last_day_there_is_never_expires() -> None:
+    assert reactions(came(5, date.max)) == [Reaction(state=None)]
+
+
 def test_more_of_a_lot_expires_with_it() -> None:
     _, more = reactions(came(5), came(3))
     assert (more.tasks, more.cancelled) == ((), ())
