@@ -145,8 +145,8 @@ def extend(
     *,
     policy: Policy | None = None,
 ) -> Facts | Refusal:
-    """Hold what is left of it until a later instant."""
-    cart_or_refusal = _open(cart, reservation_id)
+    """Hold all of it until a later instant; not once it is due, for parts of it may be gone."""
+    cart_or_refusal = _holding(cart, reservation_id, occasion)
     if isinstance(cart_or_refusal, Refusal):
         return cart_or_refusal
     cart = cart_or_refusal
@@ -154,8 +154,6 @@ def extend(
         return NotExtended(
             reservation_id=reservation_id, expires_at=expires_at, holds_until=cart.expires_at
         )
-    if expires_at <= occasion.now:
-        return ReservationExpiryPast(reservation_id=reservation_id, expires_at=expires_at)
     if (refusal := too_long(policy, reservation_id, expires_at, occasion)) is not None:
         return refusal
 
@@ -201,9 +199,9 @@ def convert(
     cart: Cart | None, reservation_id: str, order_id: str, shelves: Shelves, occasion: Occasion
 ) -> Facts | Refusal:
     """Make room for the order that takes its place: to be followed by the order's own facts, in the
-    same command, decided on what these leave.
+    same command, decided on what these leave. Not once it is due, as above.
     """
-    cart_or_refusal = _open(cart, reservation_id)
+    cart_or_refusal = _holding(cart, reservation_id, occasion)
     if isinstance(cart_or_refusal, Refusal):
         return cart_or_refusal
     event = CartConverted(reservation_id=reservation_id, order_id=order_id)
@@ -216,6 +214,16 @@ def _open(cart: Cart | None, reservation_id: str) -> Cart | UnknownCart | CartCl
     if cart.ended is not None:
         return CartClosed(reservation_id=reservation_id, ended=cart.ended)
     return cart
+
+
+def _holding(
+    cart: Cart | None, reservation_id: str, occasion: Occasion
+) -> Cart | UnknownCart | CartClosed:
+    """The cart, if it is open and its time is not over, whether the clock has said so or not."""
+    found = _open(cart, reservation_id)
+    if isinstance(found, Cart) and found.expires_at <= occasion.now:
+        return CartClosed(reservation_id=reservation_id, ended="expired")
+    return found
 
 
 def _sums(lines: Iterable[CartLine]) -> Mapping[str, tuple[int, int]]:

@@ -78,17 +78,17 @@ def extend(
     *,
     policy: Policy | None = None,
 ) -> Facts | Refusal:
-    """Hold what is left of an open reservation until a later instant."""
+    """Hold what is left of an open reservation until a later instant; not once it is due."""
     promise = _open_reservation(stock, reservation_id)
     if isinstance(promise, Refusal):
         return promise
     holds_until = promise.expires_at
+    if holds_until is not None and holds_until <= occasion.now:
+        return ReservationClosed(reservation_id=reservation_id, ended="expired")
     if holds_until is not None and expires_at <= holds_until:
         return NotExtended(
             reservation_id=reservation_id, expires_at=expires_at, holds_until=holds_until
         )
-    if expires_at <= occasion.now:
-        return ReservationExpiryPast(reservation_id=reservation_id, expires_at=expires_at)
     if (refusal := too_long(policy, reservation_id, expires_at, occasion)) is not None:
         return refusal
     draft = StockDraft(Shelf(stock=stock, item=None, location=None), occasion)

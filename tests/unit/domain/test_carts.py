@@ -24,6 +24,7 @@ from domain.policy import Policy
 from domain.refusals import (
     InsufficientStock,
     Refusal,
+    ReservationClosed,
     ReservationExpiryPast,
     ReservationNotDue,
     UnknownItem,
@@ -184,6 +185,15 @@ def test_a_cart_expires_only_when_it_is_due() -> None:
     assert [type(each) for each in told[1:]] == [ReservationExpired] * 2
 
 
+def test_a_cart_that_is_due_is_neither_extended_nor_converted() -> None:
+    """Another's command may have taken what it held at one of its stocks."""
+    known, at = open_cart()
+    expired = CartClosed(reservation_id="c", ended="expired")
+    due = occasion(now=60)
+    assert cart.extend(known, "c", LATER, at, due) == expired
+    assert cart.convert(known, "c", "o", at, due) == expired
+
+
 def test_a_cart_nobody_reserved_is_unknown() -> None:
     assert cart.release(None, "c", {}, occasion()) == UnknownCart(reservation_id="c")
 
@@ -199,4 +209,6 @@ def test_a_single_reservation_is_extended_to_a_later_instant_only() -> None:
     decided = promises.extend(held, "r", LATER, occasion(), policy=limited)
     assert isinstance(decided, ReservationTooLong)
     late = occasion(now=180)
-    assert isinstance(promises.extend(held, "r", LATER, late), ReservationExpiryPast)
+    assert promises.extend(held, "r", LATER, late) == ReservationClosed(
+        reservation_id="r", ended="expired"
+    )
