@@ -12,6 +12,7 @@ from collections.abc import Callable
 from commands import fulfilment_messages as fulfil
 from commands import order_messages as say
 from commands.fulfilment_decisions import quantities, shelves_of
+from commands.handler import shelf_streams
 from commands.kit_decisions import own_quantity
 from commands.order_reach import too_many_places, too_wide, unsourced
 from commands.view import CommandView
@@ -37,6 +38,7 @@ from domain.kit_lines import with_parts
 from domain.order import Order
 from domain.promises import room_at
 from domain.refusals import Refusal, UnknownOrder
+from domain.streams import sku_and_location
 from domain.values import Facts, Occasion
 
 
@@ -144,12 +146,14 @@ def allocate_backorders(
     shelf = view.shelf(command.sku, command.location)
     if (unknown := shelf.unknown()) is not None:
         return unknown
-    orders = {order_id: view.order(order_id) for order_id in backorders.in_turn(shelf, occasion)}
+    turn = backorders.in_turn(shelf, command.after)
+    orders = view.orders(turn.orders)
     stream = shelf.stock.stream
     streams = {stream: None}
     for order in orders.values():
         streams |= dict.fromkeys(order.stock_streams if order else ())
-    return backorders.allocate_backorders(stream, orders, view.shelves(streams), occasion)
+    view.require(read for each in streams for read in shelf_streams(*sku_and_location(each)))
+    return backorders.allocate_backorders(stream, turn, orders, view.shelves(streams), occasion)
 
 
 def confirm_payment(

@@ -95,8 +95,7 @@ def _queue_streams(command: say.AllocateBackorders, view: CommandView) -> Iterab
     """The stock, then the orders that wait there, then all of their stocks."""
     yield from shelf_streams(command.sku, command.location)
     shelf = view.shelf(command.sku, command.location)
-    waiting = dict.fromkeys(each.order_id for each in shelf.stock.queue.values())
-    orders = list(waiting)[: backorders.ORDERS_MAX]
+    orders = backorders.in_turn(shelf, command.after).orders
     yield from map(order_stream, orders)
     for order_id in orders:
         order = view.order(order_id)

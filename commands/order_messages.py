@@ -184,13 +184,16 @@ class AllocateOrder(Message):
 
 
 class AllocateBackorders(Message):
-    """Serve the orders that wait for an item at a location, first come, first served."""
+    """Serve the orders that wait for an item at a location, first come, first served: of the first
+    hundred that might be, or of those behind the order `after`, as a refusal tells it.
+    """
 
     type_name: ClassVar = "allocate_backorders"
 
     type: Literal["allocate_backorders"]
     sku: Id
     location: Id
+    after: Id | None = None
 
     def estimated_events(self) -> int:
         return UNREAD_ORDER_LINES

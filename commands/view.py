@@ -133,6 +133,10 @@ class CommandView(Overlay):
     def order(self, order_id: str) -> Order | None:
         return cast("Order | None", self._state(order_stream(order_id)))
 
+    def orders(self, order_ids: Iterable[str]) -> Mapping[str, Order | None]:
+        states = self._states({order_id: order_stream(order_id) for order_id in order_ids})
+        return cast("Mapping[str, Order | None]", states)
+
     def charge(self, charge_id: str) -> Charge | None:
         return cast("Charge | None", self._state(charge_stream(charge_id)))
 
@@ -197,6 +201,11 @@ class CommandView(Overlay):
         streams = {name: serial_stream(sku, name) for name in names}
         states = self._states(streams, (serial_stream(sku, name) for name in likely))
         return cast("Mapping[str, Serial | None]", states)
+
+    def require(self, streams: Iterable[str]) -> None:
+        """Raise one error for all of them that are not in memory, rather than one for each."""
+        if missing := self._unread(streams):
+            raise StreamNotLoadedError(*missing)
 
     def version(self, stream: str) -> int:
         return self.state_of((self._ledger, stream)).version

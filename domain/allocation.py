@@ -31,6 +31,7 @@ from domain.sourcing import Choice, Need, choose
 from domain.stock import Waiting
 from domain.streams import stock_stream
 from domain.values import day_of
+from domain.whole_kits import WholeKits
 
 Own = Mapping[str, int]
 """Units by stream that were this order's before it was placed: those of its reservation."""
@@ -122,12 +123,12 @@ def planned(order: Order, drafts: Drafts, own: Own) -> Plan:
     needs = [
         (line, units) for line in order.lines if (units := line.left - held.get(line.line, 0)) > 0
     ]
-    rooms = Rooms(order.order_id, drafts, own)
+    rooms, kits = Rooms(order.order_id, drafts, own), WholeKits(order)
     located = [(line, units) for line, units in needs if line.location is not None]
-    _located(located, rooms, plan)
+    _located(located, rooms, kits, plan)
     anywhere = [(line, units) for line, units in needs if line.location is None]
     if anywhere:
-        _sourced(order, anywhere, rooms, plan)
+        _sourced(order, anywhere, rooms, kits, plan)
     return plan
 
 
@@ -180,16 +181,18 @@ def close_wait(
     )
 
 
-def wait(drafts: Drafts, order: Order, units: OrderUnits, sku: str) -> None:
+def wait(drafts: Drafts, order: Order, units: OrderUnits, line: LineState) -> None:
     """Put units at the end of the queue, or behind those of the line that wait already."""
-    drafts.of(stock_stream(sku, units.location)).note(
+    whole = order.terms.allocation == "all"
+    drafts.of(stock_stream(line.sku, units.location)).note(
         StockBackordered(
-            sku=sku,
+            sku=line.sku,
             location=units.location,
             order_id=order.order_id,
             line=units.line,
             quantity=units.quantity,
-            whole=order.terms.allocation == "all",
+            whole=whole,
+            of_kits=line.part_of is not None and not whole,
         )
     )
 
@@ -199,13 +202,16 @@ def skus_of(order: Order) -> dict[int, str]:
     return {line.line: line.sku for line in order.lines}
 
 
-def _located(needs: Iterable[tuple[LineState, int]], rooms: Rooms, plan: Plan) -> None:
+def _located(
+    needs: Iterable[tuple[LineState, int]], rooms: Rooms, kits: WholeKits, plan: Plan
+) -> None:
     wanted: dict[str, tuple[LineState, int]] = {}
     for line, units in needs:
         stream, location = line.stock_stream, line.location or ""
         first_line, so_far = wanted.get(stream, (line, 0))
         wanted[stream] = (first_line, so_far + units)
-        taken = rooms.take(stream, units)
+        most = kits.most(line.line, units, lambda part: rooms.left(part.stock_stream))
+        taken = rooms.take(stream, most)
         if taken:
             plan.covered.append(OrderUnits(line=line.line, location=location, quantity=taken))
         if units > taken:
@@ -225,14 +231,28 @@ def _located(needs: Iterable[tuple[LineState, int]], rooms: Rooms, plan: Plan) -
             )
 
 
-def _sourced(order: Order, needs: list[tuple[LineState, int]], rooms: Rooms, plan: Plan) -> None:
+def _sourced(
+    order: Order,
+    needs: list[tuple[LineState, int]],
+    rooms: Rooms,
+    kits: WholeKits,
+    plan: Plan,
+) -> None:
     terms = order.terms
     assert terms.sourcing is not None, "a line without a location comes with a strategy"
     free: dict[tuple[str, str], int] = {}
     for sku in dict.fromkeys(line.sku for line, _ in needs):
         for location in terms.locations:
             free[sku, location] = rooms.left(stock_stream(sku, location))
-    wanted = [Need(line=line.line, sku=line.sku, quantity=units) for line, units in needs]
+    anywhere: dict[str, int] = {}
+    for (sku, _), units in free.items():
+        anywhere[sku] = anywhere.get(sku, 0) + units
+    wanted = []
+    for line, units in needs:
+        most = kits.most(line.line, units, lambda part: anywhere.get(part.sku, 0))
+        taken = min(most, anywhere[line.sku])
+        anywhere[line.sku] -= taken
+        wanted.append(Need(line=line.line, sku=line.sku, quantity=units, takes=most))
     choice = choose(terms.sourcing, wanted, terms.locations, free, terms.kilometres)
     plan.choice = choice
     plan.sourced = frozenset(need.line for need in wanted)
@@ -273,7 +293,7 @@ def _commit(draft: OrderDraft, drafts: Drafts, plan: Plan) -> None:
 
 def _wait(draft: OrderDraft, drafts: Drafts, plan: Plan) -> None:
     """What waits where it waited keeps its place; what was sourced elsewhere leaves the queue."""
-    order, skus = draft.order, skus_of(draft.order)
+    order, lines = draft.order, {line.line: line for line in draft.order.lines}
     told = []
     for units in plan.missing:
         known = min(units.quantity, plan.waited.pop((units.line, units.location), 0))
@@ -284,11 +304,11 @@ def _wait(draft: OrderDraft, drafts: Drafts, plan: Plan) -> None:
             told.append(OrderUnits(line=units.line, location=units.location, quantity=further))
         if further:
             joining = OrderUnits(line=units.line, location=units.location, quantity=further)
-            wait(drafts, order, joining, skus[units.line])
+            wait(drafts, order, joining, lines[units.line])
     for (line, location), left in plan.waited.items():
         if left and line in plan.sourced:
             units = OrderUnits(line=line, location=location, quantity=left)
-            close_wait(drafts, order, units, skus[line], "resourced")
+            close_wait(drafts, order, units, lines[line].sku, "resourced")
     if told:
         draft.note(OrderBackordered(order_id=order.order_id, lines=tuple(told)))
 
@@ -328,6 +348,6 @@ def _ahead(queue: Iterable[Waiting], order_id: str) -> int:
     for waiting in queue:
         if waiting.order_id == order_id:
             break
-        if not waiting.whole:
+        if waiting.holds_back:
             units += waiting.quantity
     return units

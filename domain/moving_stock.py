@@ -44,7 +44,8 @@ from domain.events import (
 )
 from domain.lot_units import trace
 from domain.refusals import Ending
-from domain.stock import CLOSED_KEPT, Count, Hold, Promise, Stock, Waiting, promise_key
+from domain.stock import CLOSED_KEPT, Count, Hold, Promise, Stock, promise_key
+from domain.stock_queue import wait
 
 Kept = TypeVar("Kept")
 
@@ -372,19 +373,7 @@ class MovingStock:
 
     def _wait(self, event: StockBackordered | BackorderClosed, units: int) -> None:
         self.waiting += units
-        key = promise_key("order", event.order_id, event.line)
-        queue = self._own("queue", self.queue)
-        known = queue.get(key)
-        left, whole = (known.quantity + units, known.whole) if known else (units, False)
-        if left > 0:
-            queue[key] = Waiting(
-                order_id=event.order_id,
-                line=event.line,
-                quantity=left,
-                whole=event.whole if isinstance(event, StockBackordered) else whole,
-            )
-        else:
-            queue.pop(key, None)
+        wait(self._own("queue", self.queue), event, units)
 
     def _remember(self, event: StockCounted, occurred_at: datetime) -> None:
         count = Count(

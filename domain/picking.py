@@ -138,8 +138,9 @@ def pick(
     ]
     if short and ready.terms.backorder:
         draft.note(OrderBackordered(order_id=order_id, lines=tuple(short)))
+        known = {line.line: line for line in ready.lines}
         for missing in short:
-            wait(drafts, ready, missing, skus_of(ready)[missing.line])
+            wait(drafts, ready, missing, known[missing.line])
     return drafts.facts(*draft.facts)
 
 

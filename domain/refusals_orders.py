@@ -51,15 +51,21 @@ class OrderTooLong(Refusal):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NothingToAllocate(Refusal):
+    """`after`: the last order that was looked at, if there are further ones behind it."""
+
     code: ClassVar[str] = "nothing_to_allocate"
     sku: str
     location: str
     waiting: int
+    after: str | None = None
 
     def sentence(self) -> str:
+        waits = f"{self.waiting} units that wait for {self.sku} at {self.location}"
+        if self.after is None:
+            return f"None of the {waits} can be allocated now; they stay in the queue."
         return (
-            f"None of the {self.waiting} units that wait for {self.sku} at {self.location} can be "
-            "allocated now; they stay in the queue."
+            f"Of the {waits} none up to order {self.after} can be allocated now: they stay in the "
+            f"queue; ask for those after {self.after}."
         )
 
 

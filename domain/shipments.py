@@ -145,8 +145,9 @@ def _wait(draft: OrderDraft, drafts: Drafts, units: Iterable[OrderUnits]) -> Non
     lines = tuple(each for each in units if each.quantity)
     if lines:
         draft.note(OrderBackordered(order_id=draft.order.order_id, lines=lines))
+    known = {line.line: line for line in draft.order.lines}
     for each in lines:
-        wait(drafts, draft.order, each, skus_of(draft.order)[each.line])
+        wait(drafts, draft.order, each, known[each.line])
 
 
 def _on_its_way(order: Order, shipment_id: str) -> Shipment | Refusal:

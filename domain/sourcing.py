@@ -30,9 +30,12 @@ Rooms = Mapping[tuple[str, str], int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
+    """Of the `quantity` at most `takes` units are promised, whatever there is."""
+
     line: int
     sku: str
     quantity: int
+    takes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +80,7 @@ def choose(
     """`distances` are the locations' kilometres where they are known."""
     wanted: dict[str, int] = {}
     for need in needs:
-        wanted[need.sku] = wanted.get(need.sku, 0) + need.quantity
+        wanted[need.sku] = wanted.get(need.sku, 0) + need.takes
     could = {name: _could(wanted, name, rooms) for name in locations}
     ranked = list(locations)
     if strategy == "highest_stock":
@@ -139,12 +142,13 @@ def _filled(
     left = dict(rooms)
     covered, missing = [], []
     for need in needs:
-        units = need.quantity
+        units, may_take = need.quantity, need.takes
         for name in ranked:
-            taken = min(units, left.get((need.sku, name), 0))
+            taken = min(may_take, left.get((need.sku, name), 0))
             if taken > 0:
                 left[need.sku, name] -= taken
                 units -= taken
+                may_take -= taken
                 covered.append(OrderUnits(line=need.line, location=name, quantity=taken))
         if units:
             missing.append(OrderUnits(line=need.line, location=waits_at, quantity=units))

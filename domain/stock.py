@@ -56,14 +56,20 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """Units of an order line that wait for stock to arrive; they promise nothing. `whole`: the
-    order takes all or nothing, so it holds back nobody.
+    """Units of an order line that wait for stock to arrive; they promise nothing. `whole`,
+    `of_kits`: see `StockBackordered`.
     """
 
     order_id: str
     line: int
     quantity: int
     whole: bool = False
+    of_kits: bool = False
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether nobody behind it is promised what it waits for."""
+        return not (self.whole or self.of_kits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +166,7 @@ class Stock:
     @property
     def held_back(self) -> int:
         """Units that orders which take what there is wait for: nobody else is promised those."""
-        return sum(each.quantity for each in self.queue.values() if not each.whole)
+        return sum(each.quantity for each in self.queue.values() if each.holds_back)
 
     @property
     def uncovered(self) -> int:

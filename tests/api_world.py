@@ -38,7 +38,7 @@ from tests.projection_side import Journal, drain, journal
 
 SECRET = b"a deployment's signing secret..."
 START_SECONDS_MAX = 20.0
-SHELF = {"sku": "85123A", "location": "hall"}
+SHELF: dict[str, Any] = {"sku": "85123A", "location": "hall"}
 _numbers = count(1)
 
 

@@ -139,15 +139,17 @@ class OrderWorld:
         order, shelves = self.order(order_id), self.of(order_id)
         return self.done(ordering.allocate(order, order_id, shelves, self.occasion()))
 
-    def serve(self, sku: str = "A", place: str = "X") -> Done:
-        shelf, occasion = self.shelf(sku, place), self.occasion()
-        orders = {name: self.order(name) for name in backorders.in_turn(shelf, occasion)}
+    def serve(self, sku: str = "A", place: str = "X", after: str | None = None) -> Done:
+        turn = backorders.in_turn(self.shelf(sku, place), after)
+        orders = {name: self.order(name) for name in turn.orders}
         stream = stock_stream(sku, place)
         streams = {stream: None}
         for order in orders.values():
             streams |= dict.fromkeys(order.stock_streams if order else ())
         return self.done(
-            backorders.allocate_backorders(stream, orders, self.shelves(streams), occasion)
+            backorders.allocate_backorders(
+                stream, turn, orders, self.shelves(streams), self.occasion()
+            )
         )
 
     def pay(self, order_id: str = "o") -> Done:

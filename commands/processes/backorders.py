@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from msgspec import json
+
 from commands.processes.process import Happened, Instance, Reaction, Sent, Task
 from domain.events import BackorderClosed, StockBackordered
 from domain.quantities import deltas
@@ -39,6 +41,7 @@ class Allocator:
             "stock.backorder_closed.v1",
             "stock.received.v1",
             "stock.adjusted.v1",
+            "stock.adjusted.v2",
             "stock.counted.v1",
             "stock.count_restated.v1",
             "stock.discrepancy_found.v1",
@@ -84,13 +87,17 @@ class Allocator:
     def answered(
         self, sent: Sent, instance: Instance, state: WaitingStock | None
     ) -> Reaction[WaitingStock]:
-        """A command serves only so many orders: asked again until there is nothing to allocate."""
+        """A command looks at only so many orders: asked again until there is nothing to allocate,
+        behind those that cannot be served, then for all if more became available meanwhile.
+        """
         if state is None:
             return Reaction(state=None)
         served = sent.answer.outcome == "accepted"
-        if state.units > 0 and (served or state.is_more):
-            again = _allocation(instance, f"{_name(sent)}+", sent.answered_at)
-            return Reaction(state=replace(state, is_more=False), tasks=(again,))
+        after = sent.command.get("after") if served else _looked_at(sent)
+        if state.units > 0 and (served or after is not None or state.is_more):
+            again = _allocation(instance, _next_name(sent), sent.answered_at, after=after)
+            is_more = state.is_more and after is not None
+            return Reaction(state=replace(state, is_more=is_more), tasks=(again,))
         left = replace(state, is_asked=False, is_more=False)
         return Reaction(state=left if left.units > 0 else None)
 
@@ -101,19 +108,24 @@ def _frees(happened: Happened) -> bool:
     return moved.on_hand - moved.reserved - moved.committed - moved.picked - moved.held > 0
 
 
-def _allocation(instance: Instance, name: str, due_at: datetime) -> Task:
+def _allocation(instance: Instance, name: str, due_at: datetime, *, after: object = None) -> Task:
     sku, _, location = instance.id.partition("@")
-    return Task(
-        id=f"allocate/{instance.id}/{name}",
-        due_at=due_at,
-        command={
-            "type": "allocate_backorders",
-            "ledger": instance.ledger.partition("/")[2],
-            "sku": sku,
-            "location": location,
-        },
-    )
+    command = {
+        "type": "allocate_backorders",
+        "ledger": instance.ledger.partition("/")[2],
+        "sku": sku,
+        "location": location,
+    }
+    behind = {} if after is None else {"after": after}
+    return Task(id=f"allocate/{instance.id}/{name}", due_at=due_at, command=command | behind)
 
 
-def _name(sent: Sent) -> str:
-    return sent.id.rpartition("/")[2]
+def _looked_at(sent: Sent) -> object:
+    """The last order that a refused command looked at, None when there is none behind it."""
+    return json.decode(sent.answer.body).get("refusal", {}).get("after")
+
+
+def _next_name(sent: Sent) -> str:
+    """`12` is asked for again as `12+1`, that one as `12+2`."""
+    name, _, times = sent.id.rpartition("/")[2].partition("+")
+    return f"{name}+{int(times or 0) + 1}"

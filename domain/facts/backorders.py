@@ -12,6 +12,7 @@ BackorderOutcome = Literal["allocated", "cancelled", "resourced"]
 class StockBackordered:
     """Units of an order line wait here; they promise nothing. Further units of a line that waits
     already keep its place. `whole`: the order takes all or nothing, so it holds back nobody.
+    `of_kits`: the line is a kit's part, taken as whole kits become whole; it holds back nobody.
     """
 
     sku: str
@@ -20,6 +21,7 @@ class StockBackordered:
     line: int
     quantity: int
     whole: bool = False
+    of_kits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from domain.backorders import ORDERS_MAX
 from eventlog.codec import decode
 from eventlog.crash_points import CRASH_EXIT_CODE
 from tests.command_side import WriteSide, shelf, write_side
@@ -59,6 +60,31 @@ async def test_units_that_come_are_allocated_to_those_who_wait_longest(
         await managers.settle()
         assert committed(side) == {"o0": 3, "o1": 3, "o2": 3}
         assert managers.states("backorders") == []
+
+
+async def test_whoever_can_be_served_is_however_many_before_cannot(
+    postgres_database: Database,
+) -> None:
+    """Some wait for another item as well, some for more than comes: the process goes past them."""
+    dsn = postgres_database.log
+    async with write_side(dsn) as side, managing(dsn) as managers:
+        await side.stock_up(1)
+        await side.stock_up(1, sku="B")
+        for sku in (shelf()["sku"], "B"):
+            gone = {**shelf(), "sku": sku, "key": f"gone {sku}"}
+            await side.send(type="ship_stock", quantity=1, **gone)
+        also_b = {"line": 2, **shelf(), "sku": "B", "quantity": 1}
+        both = [
+            {**each, "allocation": "all", "lines": [*each["lines"], also_b]}
+            for each in (waiting_order(f"both{n}", 1) for n in range(ORDERS_MAX + 1))
+        ]
+        many = [{**waiting_order(f"many{n}", 90), "allocation": "all"} for n in range(ORDERS_MAX)]
+        few = [waiting_order(f"few{n}", 1) for n in range(12)]
+        answers = await side.send_all(*both, *many, *few)
+        assert {answer.outcome for answer in answers} == {"accepted"}
+        await side.send(**receive("r", 10))
+        await managers.settle()
+        assert committed(side) == {f"few{n}": 1 for n in range(10)}
 
 
 async def test_what_a_reservation_gives_back_is_allocated_too(

@@ -53,6 +53,7 @@ def test_a_stock_s_row_tells_who_holds_its_units_and_who_waits_for_them(
         facts.StockBackordered(**STOCK, order_id="o1", line=1, quantity=2),
         facts.ArrivalExpected(**STOCK, source="purchase", source_id="p1", line=1, quantity=30),
     )["A@WH"]
+    divisible = {"whole": False, "of_kits": False}
     assert row["body"] == {
         **STOCK,
         "incoming": 30,
@@ -60,8 +61,8 @@ def test_a_stock_s_row_tells_who_holds_its_units_and_who_waits_for_them(
         "waiting": 7,
         "holds": [{"hold_id": "h1", "kind": "quality", "quantity": 4, "lot": "L1"}],
         "queue": [
-            {"order_id": "o2", "line": 1, "quantity": 5, "whole": False},
-            {"order_id": "o1", "line": 1, "quantity": 2, "whole": False},
+            {"order_id": "o2", "line": 1, "quantity": 5, **divisible},
+            {"order_id": "o1", "line": 1, "quantity": 2, **divisible},
         ],
         "lots": [
             {

@@ -18,7 +18,7 @@ class StockDocument:
         self._incoming = self._in_transit = self._waiting = 0
         self._holds: dict[str, Data] = {}
         self._queue: dict[tuple[str, int], int] = {}
-        self._whole: dict[str, bool] = {}
+        self._how: dict[tuple[str, int], Data] = {}
         self._lots: dict[str, Data] = {}
 
     def apply(self, row: EventRow, data: Data) -> None:
@@ -66,7 +66,7 @@ class StockDocument:
             "waiting": self._waiting,
             "holds": list(self._holds.values()),
             "queue": [
-                {"order_id": order, "line": line, "quantity": units, "whole": self._whole[order]}
+                {"order_id": order, "line": line, "quantity": units, **self._how[order, line]}
                 for (order, line), units in self._queue.items()
             ],
             "lots": list(self._lots.values()),
@@ -98,7 +98,8 @@ class StockDocument:
         self._waiting += units
         line = (data["order_id"], data["line"])
         if units > 0:
-            self._whole[data["order_id"]] = data.get("whole", False)
+            how = ("whole", "of_kits")
+            self._how[line] = {name: data.get(name, False) for name in how}
         self._queue[line] = self._queue.get(line, 0) + units
         if self._queue[line] <= 0:
             del self._queue[line]

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from msgspec import json
+
 from commands.processes.backorders import Allocator, WaitingStock
 from commands.processes.process import Happened, Instance, Reaction, Sent, Task
 from commands.submission import Answer, Outcome
@@ -15,9 +17,14 @@ from domain.events import (
     Event,
     StockAdjusted,
     StockBackordered,
+    StockEvent,
     StockReceived,
     StockReturned,
 )
+from domain.quantities import deltas
+from eventlog.codec import encode
+from eventlog.upcasters import STEPS, next_version
+from tests.happenings import year
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HERE: dict[str, Any] = {"sku": "A", "location": "hall"}
@@ -57,14 +64,14 @@ class Story:
             self._take(ALLOCATOR.react(told, INSTANCE, self.state))
         return self
 
-    def answer(self, outcome: Outcome = "refused") -> Story:
+    def answer(self, outcome: Outcome = "refused", after: str | None = None) -> Story:
         task = self.tasks[-1]
         sent = Sent(
             id=task.id,
             due_at=task.due_at,
             command=task.command,
             answered_at=START,
-            answer=Answer(outcome=outcome, body=b"{}"),
+            answer=Answer(outcome=outcome, body=json.encode({"refusal": {"after": after}})),
         )
         self._take(ALLOCATOR.answered(sent, INSTANCE, self.state))
         return self
@@ -111,6 +118,28 @@ def test_it_asks_again_until_there_is_nothing_to_allocate() -> None:
     assert len(story.tasks) == 3
     assert len(story.answer("refused").tasks) == 3
     assert story.state == WaitingStock(units=5)
+
+
+def test_it_goes_on_behind_those_that_cannot_be_served_then_for_all_if_more_came() -> None:
+    story = Story().tell(WAITS, CAME).answer(after="o99").tell(CAME)
+    story.answer(after="o199").answer("accepted").answer().answer()
+    assert [task.command.get("after") for task in story.tasks] == [
+        None, "o99", "o199", "o199", None,
+    ]  # fmt: skip
+    assert len({task.id for task in story.tasks}) == 5
+    assert story.state == WaitingStock(units=5)
+
+
+def test_it_is_told_of_whatever_may_make_units_available() -> None:
+    freeing = set()
+    for event, _ in year(1, 2_000):
+        if isinstance(event, StockEvent):
+            moved = deltas(event)
+            if moved.on_hand > moved.reserved + moved.committed + moved.picked + moved.held:
+                freeing.add(encode(event)[0])
+    assert len(freeing) > 10
+    freeing |= {name for name in STEPS if next_version(name) in freeing}
+    assert freeing <= ALLOCATOR.handles
 
 
 def test_an_instance_is_over_when_nobody_waits_and_nothing_is_under_way() -> None:

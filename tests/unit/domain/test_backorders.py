@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from domain.backorders import ORDERS_MAX
 from domain.events import (
     BackorderClosed,
     OrderBackordered,
@@ -66,6 +67,26 @@ def test_without_backorder_an_order_that_wants_all_is_refused(world: OrderWorld)
     assert world.place("o", line(1, 8)) == InsufficientStock(
         sku="A", location="X", requested=8, available=5, line=1
     )
+
+
+def test_orders_that_cannot_be_served_do_not_hide_those_behind_them() -> None:
+    """Each of the first wants more of B as well, of which there is none."""
+    world = OrderWorld()
+    for number in range(ORDERS_MAX + 1):
+        world.place(f"w{number}", line(1, 1), line(2, 1, "B"), **WHOLE)
+    world.place("behind", line(1, 2), **PARTIAL)
+    world.receive(5)
+    blocked = world.serve()
+    assert isinstance(blocked, NothingToAllocate)
+    assert blocked.after == f"w{ORDERS_MAX - 1}"
+    world.serve(after=blocked.after)
+    assert world.known("behind").status == "allocated"
+    last = world.serve(after=f"w{ORDERS_MAX - 1}")
+    assert isinstance(last, NothingToAllocate)
+    assert last.after is None
+    again = world.serve(after="behind")
+    assert isinstance(again, NothingToAllocate)
+    assert again.after == blocked.after, "behind one that waits no more: all of them"
 
 
 def test_first_come_first_served(world: OrderWorld) -> None:

@@ -1,15 +1,17 @@
 """A kit is sold out of its parts, or as it lies there assembled."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from domain.events import Component, OrderLine, OrderPlaced
 from domain.item import Item
 from domain.kit_lines import with_parts
+from domain.refusals import InsufficientStock, Refusal
 from domain.refusals_orders import OrderTooLong
 from tests.builders import item
-from tests.order_world import OrderWorld, line, promises_match
+from tests.order_world import OrderWorld, line, promises_match, units
 
 SET = replace(
     item("SET"), components=(Component(sku="A", quantity=2), Component(sku="B", quantity=1))
@@ -55,6 +57,80 @@ def test_too_many_parts_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert with_parts(proposed, find, lambda *_: 0) == OrderTooLong(
         order_id="o", lines=4, lines_max=3
     )
+
+
+PARTIAL: dict[str, Any] = {"allocation": "partial", "backorder": True}
+ANYWHERE: dict[str, Any] = {**PARTIAL, "sourcing": "fixed_order", "locations": ("X", "Y")}
+
+
+def held(world: OrderWorld, order_id: str = "o") -> dict[int, int]:
+    """Units that the order holds, by line."""
+    found: dict[int, int] = {}
+    for each in world.known(order_id).so_far().allotments.values():
+        found[each.line] = found.get(each.line, 0) + each.held
+    return {line: units for line, units in found.items() if units}
+
+
+def test_of_an_order_sent_in_parts_only_whole_kits_are_promised() -> None:
+    world = OrderWorld()
+    world.receive(7)
+    world.receive(2, "B")
+    world.place("o", *exploded(line(1, 4, "SET"), line(2, 5)), **PARTIAL)
+    assert held(world) == {3: 4, 4: 2, 2: 3}, "two kits, and what they leave of A"
+    world.receive(9)
+    world.serve()
+    assert held(world) == {3: 4, 4: 2, 2: 5}, "B is what the other kits lack"
+    world.receive(1, "B")
+    world.serve("B")
+    assert held(world) == {3: 6, 4: 3, 2: 5}, "a kit more, out of both stocks"
+    promises_match(world)
+
+
+def test_the_kits_of_an_order_that_is_sourced_are_whole_too() -> None:
+    world = OrderWorld()
+    world.receive(3, "A", "X")
+    world.receive(2, "A", "Y")
+    world.receive(9, "B", "Y")
+    lines = exploded(line(1, 3, "SET", None), line(2, 1, "A", None))
+    world.place("o", *lines, **ANYWHERE)
+    assert held(world) == {3: 4, 4: 2, 2: 1}
+    assert world.stock("A", "X").waiting == 2
+    world.receive(1, "A", "Y")
+    world.receive(1, "A", "X")
+    world.allocate()
+    assert held(world) == {3: 6, 4: 3, 2: 1}
+    promises_match(world)
+
+
+def test_no_kit_is_promised_when_a_part_of_it_is_missing() -> None:
+    world = OrderWorld()
+    world.receive(9)
+    done = world.place("o", *exploded(line(1, 2, "SET")), allocation="partial")
+    assert done == InsufficientStock(sku="B", location="X", requested=2, available=0, line=3)
+
+
+def test_kits_that_wait_hold_back_nobody() -> None:
+    world = OrderWorld()
+    world.place("kits", *exploded(line(1, 2, "SET")), **PARTIAL)
+    world.place("loose", line(1, 3), **PARTIAL)
+    world.receive(5)
+    world.serve()
+    assert (held(world, "kits"), held(world, "loose")) == ({}, {1: 3})
+    assert not isinstance(world.place("later", line(1, 2)), Refusal)
+
+
+def test_what_a_short_pick_missed_of_a_kit_comes_before_further_kits() -> None:
+    world = OrderWorld()
+    world.receive(4)
+    world.receive(2, "B")
+    world.place("o", *exploded(line(1, 2, "SET")), **PARTIAL)
+    world.list_picks("o", "p", "X")
+    world.pick("o", "p", [units(2, 3), units(3, 2)])
+    assert held(world) == {2: 3, 3: 2}
+    world.receive(1)
+    world.serve()
+    assert held(world) == {2: 4, 3: 2}
+    promises_match(world)
 
 
 def test_a_kit_is_sent_when_its_parts_are() -> None:

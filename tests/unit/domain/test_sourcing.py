@@ -36,7 +36,10 @@ def took(choice: Choice) -> list[tuple[int, str, int]]:
 
 
 def of_two(strategy: Strategy, rooms: dict[tuple[str, str], int]) -> Choice:
-    needs = [Need(line=1, sku="A", quantity=4), Need(line=2, sku="B", quantity=2)]
+    needs = [
+        Need(line=1, sku="A", quantity=4, takes=4),
+        Need(line=2, sku="B", quantity=2, takes=2),
+    ]
     return choose(strategy, needs, ("X", "Y", "Z"), rooms, (5, 9, -1))
 
 
