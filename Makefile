@@ -37,7 +37,7 @@ run: setup ## Start the whole stack with sample data and say where to look (Ctrl
 	@$(BIN)/backstock up --sample
 
 test: lint ## Run every check and every test but the long ones
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not long'
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m 'not long'
 
 test-long: setup ## Run the tests that take minutes (full import, endurance)
 	$(BIN)/python -m pytest -n 0 -m long --timeout 3600
