@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from eventlog.codec import decode
-from tests.command_side import WriteSide, shelf, told, write_side
+from tests.command_side import WriteSide, now, shelf, told, write_side
 from tests.managers_side import managing
 from tests.parts import Database
 
@@ -114,9 +114,8 @@ async def test_an_extended_cart_expires_at_its_new_time_only(
     dsn = postgres_database.log
     async with write_side(dsn) as side, managing(dsn) as managers:
         await two_items(side)
-        due = (LONG_AGO + timedelta(minutes=5)).isoformat()
-        dated = {"occurred_at": LONG_AGO.isoformat(), "expires_at": due}
-        await side.send(**cart("c", ("A", 3), **dated))
+        soon = (now() + timedelta(hours=1)).isoformat()
+        await side.send(**cart("c", ("A", 3), expires_at=soon))
         await side.send(type="extend_cart", key="e", reservation_id="c", expires_at=FAR_OFF)
         assert await managers.settle() == 0
         (task,) = managers.tasks()
