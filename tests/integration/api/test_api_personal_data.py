@@ -79,6 +79,26 @@ def test_an_order_without_a_destination_has_none(acme: Business) -> None:
     assert shown(acme, "o-9").status_code == 404
 
 
+def test_what_is_sent_in_exchange_goes_where_the_first_order_went(acme: Business) -> None:
+    acme.stock_up(10)
+    assert place(acme, order(ship=True)).status_code == 200
+    for number in (1, 2):
+        exchange = {
+            "type": "exchange_order",
+            "key": f"exchange {number}",
+            "order_id": f"o-{number}",
+            "return_id": "r",
+            "lines": [{"line": 1, "quantity": 1}],
+            "replacement_id": f"o-{number + 1}",
+            "replacement_lines": order()["lines"],
+        }
+        ship = {"type": "ship_order", "key": f"ship {number}", "order_id": f"o-{number + 1}"}
+        done = acme.http().post("/v1/commands", json={"commands": [exchange, ship]})
+        assert done.status_code == 200, done.text
+    answer = shown(acme, "o-3").json()
+    assert (answer["order_id"], answer["ship_to"]) == ("o-3", SHIP_TO)
+
+
 def test_another_tenant_is_shown_nothing(acme: Business, process: Process) -> None:
     acme.stock_up(10)
     assert place(acme, order()).status_code == 200
