@@ -22,6 +22,7 @@ from domain.events import (
     PaymentAuthorised,
     PaymentCaptured,
     PaymentFailed,
+    PaymentRefunded,
     PaymentTimedOut,
 )
 from eventlog.log import RecordedEvent
@@ -42,15 +43,14 @@ class ReportedPayment:
     currency: str
     authorised_micros: int = 0
     captured_micros: int = 0
+    refunded_micros: int = 0
     is_failed: bool = False
 
     @property
     def covers_micros(self) -> int:
-        return self.captured_micros if self.is_failed else max(self._sums)
-
-    @property
-    def _sums(self) -> tuple[int, int]:
-        return self.authorised_micros, self.captured_micros
+        """What is the business's, or can still be."""
+        reaches = 0 if self.is_failed else self.authorised_micros
+        return max(reaches, self.captured_micros) - self.refunded_micros
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +91,7 @@ class OrderSaga:
             "payment.authorised.v1",
             "payment.captured.v1",
             "payment.failed.v1",
+            "payment.refunded.v1",
             "payment.timed_out.v1",
         }
     )
@@ -118,7 +119,12 @@ class OrderSaga:
                 if state is None or state.step != "waiting":
                     return Reaction(state=state)
                 return _compensation(happened, instance, state, "payment timed out")
-            case PaymentAuthorised() | PaymentCaptured() | PaymentFailed() as report:
+            case (
+                PaymentAuthorised()
+                | PaymentCaptured()
+                | PaymentFailed()
+                | PaymentRefunded() as report
+            ):
                 return _decided(happened, instance, _reported(state, report))
             case _:
                 return Reaction(state=state)
@@ -127,9 +133,12 @@ class OrderSaga:
         """Refused is what was done by hand meanwhile: its own events say what."""
         if state is None or sent.id == _time_out_id(instance):
             return Reaction(state=state)
+        confirms = sent.command["type"] == "confirm_payment"
+        if sent.answer.outcome == "accepted" and not confirms:
+            # Also when it was paid by hand while this was under way.
+            return Reaction(state=replace(state, step="compensated"))
         if sent.answer.outcome == "accepted":
-            confirmed = sent.command["type"] == "confirm_payment"
-            return _ended(instance, state, "completed" if confirmed else "compensated")
+            return _ended(instance, state, "completed")
         cancelled = json.decode(sent.answer.body).get("refusal", {}).get("status") == "cancelled"
         return _ended(instance, state, "compensated" if cancelled else "completed")
 
@@ -161,7 +170,8 @@ class OrderSaga:
 
 
 def _reported(
-    state: AwaitedPayment | None, report: PaymentAuthorised | PaymentCaptured | PaymentFailed
+    state: AwaitedPayment | None,
+    report: PaymentAuthorised | PaymentCaptured | PaymentFailed | PaymentRefunded,
 ) -> AwaitedPayment:
     before = state or AwaitedPayment()
     known = before.payments.get(report.payment_id) or ReportedPayment(currency=report.currency)
@@ -171,6 +181,8 @@ def _reported(
             known = replace(known, authorised_micros=known.authorised_micros + amount)
         case PaymentCaptured():
             known = replace(known, captured_micros=known.captured_micros + amount)
+        case PaymentRefunded():
+            known = replace(known, refunded_micros=known.refunded_micros + amount)
         case PaymentFailed():
             known = replace(known, is_failed=True)
     return replace(before, payments={**before.payments, report.payment_id: known})
@@ -199,7 +211,7 @@ def _compensation(
     command = {"type": "cancel_order", "order_id": instance.id, "reason": reason}
     return Reaction(
         state=replace(state, step="cancelling"),
-        tasks=(_task(instance, f"cancel/{instance.id}", happened.recorded_at, command),),
+        tasks=(_task(instance, _cancelling_id(instance), happened.recorded_at, command),),
         cancelled=(_time_out_id(instance),),
     )
 
@@ -210,7 +222,11 @@ def _ended(
     if state is None or state.step in {"unplaced", "completed", "compensated"}:
         # An order that nobody waits for may be cancelled as well.
         return Reaction(state=state)
-    return Reaction(state=replace(state, step=step), cancelled=(_time_out_id(instance),))
+    needless = [_time_out_id(instance)]
+    if state.step == "cancelling" and step == "completed":
+        # Paid by hand meanwhile.
+        needless.append(_cancelling_id(instance))
+    return Reaction(state=replace(state, step=step), cancelled=tuple(needless))
 
 
 def _time_out(instance: Instance, due_at: datetime) -> Task:
@@ -222,6 +238,10 @@ def _time_out(instance: Instance, due_at: datetime) -> Task:
         "occurred_at": due_at,
     }
     return _task(instance, _time_out_id(instance), due_at, command)
+
+
+def _cancelling_id(instance: Instance) -> str:
+    return f"cancel/{instance.id}"
 
 
 def _time_out_id(instance: Instance) -> str:

@@ -22,6 +22,7 @@ from domain.events import (
     PaymentAuthorised,
     PaymentCaptured,
     PaymentFailed,
+    PaymentRefunded,
     PaymentTimedOut,
 )
 
@@ -123,6 +124,21 @@ def test_what_is_authorised_has_to_cover_the_order() -> None:
 
 def test_a_capture_of_what_was_authorised_counts_once() -> None:
     assert ends(PLACED, said(PaymentAuthorised, 60), said(PaymentCaptured, 60))[0] == "waiting"
+
+
+def test_what_was_refunded_covers_nothing() -> None:
+    captured, back = said(PaymentCaptured, 60), said(PaymentRefunded, 60)
+    assert ends(PLACED, captured, back, captured) == ("waiting", [])
+    assert ends(PLACED, captured, back, captured, said(PaymentCaptured, 40))[0] == "confirming"
+
+
+def test_what_is_paid_by_hand_while_it_is_to_be_cancelled_is_not_cancelled() -> None:
+    _, trouble, paid = reactions(
+        PLACED, said(PaymentFailed), OrderPaid(order_id="o", payment_id="cash")
+    )
+    assert trouble.tasks[0].id in paid.cancelled
+    assert paid.state is not None
+    assert paid.state.step == "completed"
 
 
 @pytest.mark.parametrize(
