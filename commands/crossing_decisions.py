@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from commands import crossing_messages as say
+from commands.own_units import in_own_units
 from commands.view import CommandView
 from domain import crossing_legs
 from domain.events import CrossingArrived, CrossingDispatched, CrossingLine, LineLot
@@ -14,6 +15,7 @@ from domain.streams import stock_stream
 from domain.values import Facts, Occasion
 
 
+@in_own_units
 def dispatch_crossing(
     command: say.DispatchCrossing, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:

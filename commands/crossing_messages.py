@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from commands.fields import Id, LedgerName, LineNumber, Quantity
+from commands.fields import Id, InUnit, LedgerName, LineNumber, Quantity
 from commands.lines import NumberedLine, check_numbers
 from commands.lot_fields import LotFields
 from commands.message import Message
@@ -20,6 +20,7 @@ CrossingName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 class CrossingUnits(LotFields, NumberedLine):
     sku: Id
     quantity: Quantity
+    unit: InUnit = None
 
 
 class DispatchCrossing(Message):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from commands import messages as say
 from commands import write_off_messages as write_off_say
-from commands.kit_decisions import own_quantity
+from commands.own_units import in_own_units
 from commands.view import CommandView
 from domain import item, location, promises, stock_facts, write_offs
 from domain.events import ItemRegistered, LocationRegistered, StockWrittenOff
@@ -76,37 +76,31 @@ def register_location(
 # --- stock ----------------------------------------------------------------------------------------
 
 
+@in_own_units
 def receive_stock(
     command: say.ReceiveStock, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
-    shelf = view.shelf(command.sku, command.location)
-    quantity = own_quantity(view, command.sku, command.quantity, command.unit)
-    if isinstance(quantity, Refusal):
-        return quantity
     return stock_facts.receive(
-        shelf,
-        quantity,
+        view.shelf(command.sku, command.location),
+        command.quantity,
         occasion,
         document=command.document,
         units=command.named_units(),
     )
 
 
+@in_own_units
 def adjust_stock(
     command: say.AdjustStock, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
-    shelf = view.shelf(command.sku, command.location)
-    delta = own_quantity(view, command.sku, command.delta, command.unit)
-    if isinstance(delta, Refusal):
-        return delta
     grounds = Grounds(
         reason_code=command.reason_code or "",
         document=command.document,
         approved_by=command.approved_by,
     )
     return stock_facts.adjust(
-        shelf,
-        delta,
+        view.shelf(command.sku, command.location),
+        command.delta,
         command.reason,
         occasion,
         condition=command.condition,
@@ -116,16 +110,14 @@ def adjust_stock(
     )
 
 
+@in_own_units
 def write_off_stock(
     command: write_off_say.WriteOffStock, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
-    quantity = own_quantity(view, command.sku, command.quantity, command.unit)
-    if isinstance(quantity, Refusal):
-        return quantity
     proposed = StockWrittenOff(
         sku=command.sku,
         location=command.location,
-        quantity=quantity,
+        quantity=command.quantity,
         reason_code=command.reason_code,
         hold_id=command.hold_id,
         reason=command.reason,
@@ -148,6 +140,7 @@ def count_stock(command: say.CountStock, view: CommandView, occasion: Occasion) 
     )
 
 
+@in_own_units
 def return_stock(
     command: say.ReturnStock, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
@@ -163,13 +156,11 @@ def return_stock(
     )
 
 
+@in_own_units
 def ship_stock(command: say.ShipStock, view: CommandView, occasion: Occasion) -> Facts | Refusal:
-    quantity = own_quantity(view, command.sku, command.quantity, command.unit)
-    if isinstance(quantity, Refusal):
-        return quantity
     return promises.ship(
         view.shelf(command.sku, command.location),
-        quantity,
+        command.quantity,
         occasion,
         reservation_id=command.reservation_id,
         unit_price_micros=command.unit_price_micros,
@@ -178,6 +169,7 @@ def ship_stock(command: say.ShipStock, view: CommandView, occasion: Occasion) ->
     )
 
 
+@in_own_units
 def reserve_stock(
     command: say.ReserveStock, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:

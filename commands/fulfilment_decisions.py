@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from commands import fulfilment_messages as say
 from commands.lot_fields import named_by_line, units_named
+from commands.own_units import in_own_units
 from commands.view import CommandView
 from domain import picking, returns, shipments, shipping
 from domain.consignments import Consignment
@@ -19,6 +20,7 @@ from domain.streams import stock_stream
 from domain.values import Facts, Occasion
 
 
+@in_own_units
 def create_pick_list(
     command: say.CreatePickList, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
@@ -41,6 +43,7 @@ def cancel_pick_list(
     )
 
 
+@in_own_units
 def pick_order(command: say.PickOrder, view: CommandView, occasion: Occasion) -> Facts | Refusal:
     order = view.order(command.order_id)
     return picking.pick(
@@ -54,6 +57,7 @@ def pick_order(command: say.PickOrder, view: CommandView, occasion: Occasion) ->
     )
 
 
+@in_own_units
 def pack_order(command: say.PackOrder, view: CommandView, occasion: Occasion) -> Facts | Refusal:
     return picking.pack(
         view.order(command.order_id),
@@ -65,6 +69,7 @@ def pack_order(command: say.PackOrder, view: CommandView, occasion: Occasion) ->
     )
 
 
+@in_own_units
 def ship_order(command: say.ShipOrder, view: CommandView, occasion: Occasion) -> Facts | Refusal:
     order = view.order(command.order_id)
     lines = None
@@ -106,6 +111,7 @@ def cancel_shipment(
     )
 
 
+@in_own_units
 def request_return(
     command: say.RequestReturn, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
@@ -119,6 +125,7 @@ def request_return(
     )
 
 
+@in_own_units
 def inspect_return(
     command: say.InspectReturn, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from commands.fields import Id, Level, LineNumber, Note, Quantity
+from commands.fields import Id, InUnit, Level, LineNumber, Note, Quantity
 from commands.lot_fields import LotFields
 from commands.message import Message
 from commands.order_messages import UNREAD_ORDER_LINES, Line, OrderedLine, distinct
@@ -21,16 +21,19 @@ Tracking = Annotated[str, Field(max_length=200, description="The carrier's own n
 class LineOfOrder(Line):
     line: LineNumber
     quantity: Quantity
+    unit: InUnit = None
 
 
 class PickedUnits(LotFields, Line):
     line: LineNumber
     quantity: Annotated[Level, Field(description="0: none of it was on the shelf.")]
+    unit: InUnit = None
 
 
 class LineToShip(LotFields, Line):
     line: LineNumber
     quantity: Quantity
+    unit: InUnit = None
     location: Annotated[
         Id | None, Field(description="Left out: from wherever the line's units are.")
     ] = None
@@ -39,6 +42,7 @@ class LineToShip(LotFields, Line):
 class SeenLine(LotFields, Line):
     line: LineNumber
     quantity: Quantity
+    unit: InUnit = None
     outcome: Annotated[
         Inspection, Field(description="On sale again, held as damaged, or not taken back.")
     ]

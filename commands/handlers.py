@@ -20,10 +20,10 @@ from commands.answers import Result
 from commands.count_handlers import COUNT_HANDLERS
 from commands.crossing_handlers import CROSSING_HANDLERS
 from commands.handler import Decide, Handler, Streams, shelf_streams
-from commands.kit_decisions import own_quantity
 from commands.kit_handlers import KIT_HANDLERS
 from commands.message import Message
 from commands.order_handlers import ORDER_HANDLERS
+from commands.own_units import own_quantity
 from commands.payment_handlers import PAYMENT_HANDLERS
 from commands.supply_handlers import SUPPLY_HANDLERS
 from commands.view import CommandView

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from commands import lot_messages as say
 from commands.answers import Result
+from commands.own_units import in_own_units
 from commands.view import CommandView
 from domain import holds, item, lot, recalls
 from domain.events import HandlingSet, LotRecalled, LotRegistered, RecallEnded, StockHeld
@@ -40,6 +41,7 @@ def register_lot(
     return lot.register(known, view.item(command.sku), proposed, occasion)
 
 
+@in_own_units
 def hold_stock(command: say.HoldStock, view: CommandView, occasion: Occasion) -> Facts | Refusal:
     proposed = StockHeld(
         sku=command.sku,
@@ -57,6 +59,7 @@ def hold_stock(command: say.HoldStock, view: CommandView, occasion: Occasion) ->
     return holds.hold(shelf, proposed, occasion, rules=rules_of(view.policy()))
 
 
+@in_own_units
 def release_hold(
     command: say.ReleaseHold, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from commands.fields import Approver, Day, Id, Note, Quantity, ReasonCode
+from commands.fields import Approver, Day, Id, InUnit, Note, Quantity, ReasonCode
 from commands.message import Message
 from domain.events import Removal
 from domain.values import SHELF_LIFE_DAYS_MAX
@@ -72,6 +72,7 @@ class HoldStock(Message):
     hold_id: Id
     kind: Literal["quality", "quarantine", "damaged"]
     quantity: Quantity
+    unit: InUnit = None
     lot: Annotated[
         Id | None, Field(description="Of an item that is tracked: the lot, or the serial.")
     ] = None
@@ -91,6 +92,7 @@ class ReleaseHold(Message):
     location: Id
     hold_id: Id
     quantity: Quantity | None = None
+    unit: InUnit = None
     reason: Note = ""
     document: Note = ""
     approved_by: Approver | None = None

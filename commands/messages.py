@@ -244,6 +244,7 @@ class ReserveStock(_Stock):
     type: Literal["reserve_stock"]
     reservation_id: Id
     quantity: Quantity
+    unit: InUnit = None
     expires_at: Instant
 
 
@@ -291,6 +292,7 @@ class ReturnStock(LotFields, _Stock):
 
     type: Literal["return_stock"]
     quantity: Quantity
+    unit: InUnit = None
     to: Disposition = "stock"
     order_id: Id | None = None
     reason: Note = ""

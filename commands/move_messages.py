@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from commands.fields import Id, Quantity
+from commands.fields import Id, InUnit, Quantity
 from commands.lot_fields import LotFields
 from commands.message import Message
 
@@ -24,6 +24,7 @@ class MoveStock(LotFields, Message):
     origin: Id
     destination: Id
     quantity: Quantity
+    unit: InUnit = None
     move_id: Annotated[
         Id,
         Field(description="Your name for the move, such as a put-away task: both sides bear it."),

@@ -13,8 +13,8 @@ from commands import fulfilment_messages as fulfil
 from commands import order_messages as say
 from commands.fulfilment_decisions import quantities, shelves_of
 from commands.handler import shelf_streams
-from commands.kit_decisions import own_quantity
 from commands.order_reach import too_many_places, too_wide, unsourced
+from commands.own_units import in_own_units
 from commands.view import CommandView
 from domain import (
     backorders,
@@ -61,6 +61,7 @@ def record_charge(
 # --- from placing to the end ----------------------------------------------------------------------
 
 
+@in_own_units
 def place_order(command: say.PlaceOrder, view: CommandView, occasion: Occasion) -> Facts | Refusal:
     locations, kilometres = command.locations, tuple[int, ...]()
     if command.latitude_microdegrees is not None and command.longitude_microdegrees is not None:
@@ -69,14 +70,11 @@ def place_order(command: say.PlaceOrder, view: CommandView, occasion: Occasion) 
         locations, kilometres = sourcing.by_distance(locations, places, destination)
     if refusal := too_wide(command.order_id, command.lines, locations, view):
         return refusal
-    lines = _ordered(command.lines, view)
-    if isinstance(lines, Refusal):
-        return lines
     proposed = OrderPlaced(
         order_id=command.order_id,
         customer=command.customer,
         currency=command.currency,
-        lines=lines,
+        lines=_ordered(command.lines),
         allocation=command.allocation,
         backorder=command.backorder,
         sourcing=command.sourcing,
@@ -177,6 +175,7 @@ def close_order(command: say.CloseOrder, view: CommandView, occasion: Occasion) 
     return order_endings.close(order, command.order_id, command.reason, shelves, occasion)
 
 
+@in_own_units
 def exchange_order(
     command: fulfil.ExchangeOrder, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
@@ -188,12 +187,8 @@ def exchange_order(
     refused = unsourced(wanted, locations) or too_many_places(new_id, wanted, locations)
     if refused := refused or too_wide(new_id, wanted, locations, view):
         return refused
-    lines = _ordered(wanted, view)
-    if isinstance(lines, Refusal):
-        return lines
-    proposed = with_parts(
-        replacement_of(command, order, lines), view.item, _assembled(view, occasion)
-    )
+    replacement = replacement_of(command, order, _ordered(wanted))
+    proposed = with_parts(replacement, view.item, _assembled(view, occasion))
     if isinstance(proposed, Refusal):
         return proposed
     streams = ordering.stock_streams(proposed.lines, proposed.locations)
@@ -228,25 +223,17 @@ def replacement_of(
     )
 
 
-def _ordered(
-    lines: tuple[say.OrderedLine, ...], view: CommandView
-) -> tuple[OrderLine, ...] | Refusal:
-    """In the items' own units."""
-    found = []
-    for line in lines:
-        quantity = own_quantity(view, line.sku, line.quantity, line.unit)
-        if isinstance(quantity, Refusal):
-            return quantity
-        found.append(
-            OrderLine(
-                line=line.line,
-                sku=line.sku,
-                location=line.location,
-                quantity=quantity,
-                unit_price_micros=line.unit_price_micros,
-            )
+def _ordered(lines: tuple[say.OrderedLine, ...]) -> tuple[OrderLine, ...]:
+    return tuple(
+        OrderLine(
+            line=line.line,
+            sku=line.sku,
+            location=line.location,
+            quantity=line.quantity,
+            unit_price_micros=line.unit_price_micros,
         )
-    return tuple(found)
+        for line in lines
+    )
 
 
 def _assembled(view: CommandView, occasion: Occasion) -> Callable[[str, str], int]:

@@ -8,6 +8,7 @@ Facts or a refusal. A stream that was not read before raises StreamNotLoadedErro
 from __future__ import annotations
 
 from commands import reservation_messages as say
+from commands.own_units import in_own_units
 from commands.view import CommandView
 from domain import cart, policy, promises
 from domain.events import CartLine, CartReserved
@@ -18,6 +19,7 @@ from domain.streams import stock_stream
 from domain.values import Facts, Occasion
 
 
+@in_own_units
 def reserve_cart(
     command: say.ReserveCart, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:

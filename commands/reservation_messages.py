@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from commands.fields import Id, Instant, Level, LineNumber, Quantity
+from commands.fields import Id, Instant, InUnit, Level, LineNumber, Quantity
 from commands.message import Message
 from commands.order_messages import Line
 from domain.events import PolicySet
@@ -24,6 +24,7 @@ class LineToReserve(Line):
     sku: Id
     location: Id
     quantity: Quantity
+    unit: InUnit = None
 
 
 class ReserveCart(Message):

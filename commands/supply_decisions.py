@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from commands import move_messages as move_say
 from commands import purchase_messages as purchase_say
 from commands import transfer_messages as transfer_say
-from commands.kit_decisions import own_quantities, unit_of
+from commands.own_units import in_own_units
 from commands.view import CommandView
 from domain import moving, purchasing, transferring
 from domain.events import (
@@ -29,37 +29,29 @@ from domain.values import Facts, Occasion
 # --- purchases ------------------------------------------------------------------------------------
 
 
-def _lines(
-    lines: Sequence[purchase_say.PurchasedLine], view: CommandView
-) -> tuple[PurchaseLine, ...] | Refusal:
-    wanted = [(line.line, line.sku, line.quantity, unit_of(line)) for line in lines]
-    quantities = own_quantities(view, wanted)
-    if isinstance(quantities, Refusal):
-        return quantities
+def _lines(lines: Sequence[purchase_say.PurchasedLine]) -> tuple[PurchaseLine, ...]:
     return tuple(
         PurchaseLine(
             line=line.line,
             sku=line.sku,
-            quantity=quantity,
+            quantity=line.quantity,
             unit_price_micros=line.unit_price_micros,
             expected_on=line.expected_on,
         )
-        for line, quantity in zip(lines, quantities, strict=True)
+        for line in lines
     )
 
 
+@in_own_units
 def place_purchase(
     command: purchase_say.PlacePurchase, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
-    lines = _lines(command.lines, view)
-    if isinstance(lines, Refusal):
-        return lines
     proposed = PurchasePlaced(
         purchase_id=command.purchase_id,
         location=command.location,
         supplier=command.supplier,
         currency=command.currency,
-        lines=lines,
+        lines=_lines(command.lines),
     )
     shelves = view.shelves(purchasing.stock_streams(proposed.location, proposed.lines))
     supplier = None if command.supplier is None else view.location(command.supplier)
@@ -75,12 +67,11 @@ def approve_purchase(
     return purchasing.approve(purchase, command.purchase_id, shelves, occasion)
 
 
+@in_own_units
 def change_purchase(
     command: purchase_say.ChangePurchase, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
-    lines = _lines(command.lines, view)
-    if isinstance(lines, Refusal):
-        return lines
+    lines = _lines(command.lines)
     proposed = PurchaseChanged(purchase_id=command.purchase_id, lines=lines, reason=command.reason)
     purchase = view.purchase(command.purchase_id)
     streams: tuple[str, ...] = ()
@@ -90,35 +81,21 @@ def change_purchase(
     return purchasing.change(purchase, proposed, view.shelves(streams), occasion)
 
 
+@in_own_units
 def receive_purchase(
     command: purchase_say.ReceivePurchase, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
     purchase = view.purchase(command.purchase_id)
-    sku_of = {} if purchase is None else {line.line: line.sku for line in purchase.lines}
-    known = [(each, sku_of[each.line]) for each in command.lines if each.line in sku_of]
-    accepted = own_quantities(
-        view, [(each.line, sku, each.accepted, unit_of(each)) for each, sku in known]
-    )
-    rejected = own_quantities(
-        view, [(each.line, sku, each.rejected, unit_of(each)) for each, sku in known]
-    )
-    if isinstance(accepted, Refusal):
-        return accepted
-    if isinstance(rejected, Refusal):
-        return rejected
-    units = {each.line: own for (each, _), *own in zip(known, accepted, rejected, strict=True)}
-    delivered = []
-    for each in command.lines:
-        taken, left = units.get(each.line, (each.accepted, each.rejected))
-        delivered.append(
-            DeliveredLine(
-                line=each.line,
-                accepted=taken,
-                rejected=left,
-                reason=each.reason,
-                units=each.named_units(),
-            )
+    delivered = [
+        DeliveredLine(
+            line=each.line,
+            accepted=each.accepted,
+            rejected=each.rejected,
+            reason=each.reason,
+            units=each.named_units(),
         )
+        for each in command.lines
+    ]
     return purchasing.receive(
         purchase,
         command.purchase_id,
@@ -148,6 +125,7 @@ def cancel_purchase(
 # --- transfers ------------------------------------------------------------------------------------
 
 
+@in_own_units
 def place_transfer(
     command: transfer_say.PlaceTransfer, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
@@ -166,6 +144,7 @@ def place_transfer(
     return transferring.place(transfer, proposed, view.shelves(streams), occasion)
 
 
+@in_own_units
 def dispatch_transfer(
     command: transfer_say.DispatchTransfer, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
@@ -175,6 +154,7 @@ def dispatch_transfer(
     return transferring.dispatch(transfer, command.transfer_id, lines, shelves, occasion)
 
 
+@in_own_units
 def receive_transfer(
     command: transfer_say.ReceiveTransfer, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
@@ -221,6 +201,7 @@ def _units(lines: Sequence[transfer_say.UnitsOfLine]) -> list[NamedLine]:
 # --- moves ----------------------------------------------------------------------------------------
 
 
+@in_own_units
 def move_stock(
     command: move_say.MoveStock, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:

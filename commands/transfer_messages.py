@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from commands.fields import Id, Note, Quantity
+from commands.fields import Id, InUnit, Note, Quantity
 from commands.lines import NumberedLine, check_numbers
 from commands.lot_fields import LotFields
 from commands.message import Message
@@ -19,10 +19,12 @@ from domain.values import ORDER_LINES_MAX
 class TransferredLine(NumberedLine):
     sku: Id
     quantity: Quantity
+    unit: InUnit = None
 
 
 class UnitsOfLine(LotFields, NumberedLine):
     quantity: Quantity
+    unit: InUnit = None
 
 
 class _Transfer(Message):
