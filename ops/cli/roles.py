@@ -76,7 +76,9 @@ def project(
 def processes(*, name: Name = "", data: Data = None) -> None:
     """Send what follows from events by itself: what expires, and what an event sets going.
 
-    Several share the shards. A task has one effect, whoever sends it, however often.
+    Reservations, carts and lots expire; orders that wait are allocated, or go on once they are
+    paid; units cross into another ledger. Several share the shards. A task has one effect, whoever
+    sends it, however often.
 
     For example:
 
