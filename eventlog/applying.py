@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from eventlog.log import LogReader, RecordedEvent
+from eventlog.log import ArrivedEvent, LogReader, RecordedEvent
 from eventlog.parked import ParkedStream, ParkedStreams
 from eventlog.projection import (
     BatchRejectedError,
@@ -69,7 +69,7 @@ class Applier:
         kept = sum(stream.retry_requested_at is None for stream in streams.values())
         self._bound(kept)
 
-    def apply(self, events: Sequence[RecordedEvent]) -> None:
+    def apply(self, events: Sequence[ArrivedEvent]) -> None:
         """Apply contiguous events of one shard, parking the streams that cannot go on.
 
         Raises what the projection raises but for the two errors this answers, and
@@ -103,37 +103,46 @@ class Applier:
             if stream.retry_requested_at is not None and position_of(stream.ledger) is not None:
                 self._retry(key, stream, position_of)
 
-    def _apply_part(self, part: Sequence[RecordedEvent]) -> None:
+    def _apply_part(self, part: Sequence[ArrivedEvent]) -> None:
         self._refuse_unknown(part, parked=self._parked)
         if self._parked:
-            self._streams.keep_back([event for event in part if self._is_kept_back(event)])
+            self._streams.keep_back(self._kept_back_of(part))
         self._projection.apply(
             batch_of(part, epoch=self._epoch, handles=self._projection.handles, parked=self._parked)
         )
 
     def _refuse_unknown(
-        self, events: Sequence[RecordedEvent], parked: Mapping[tuple[str, str], int]
+        self, events: Sequence[ArrivedEvent], parked: Mapping[tuple[str, str], int]
     ) -> None:
         """A type this code has never heard of may concern any projection: it is never skipped."""
         if {event.type for event in events} <= self._known_types:
             return
         for event in events:
-            if event.type not in self._known_types and not is_parked(event, parked):
+            if event.type in self._known_types:
+                continue
+            assert isinstance(event, RecordedEvent), "only known types are passed over"
+            if not is_parked(event, parked):
                 raise PoisonEventError(event, f"this code does not know the type {event.type!r}")
 
-    def _is_kept_back(self, event: RecordedEvent) -> bool:
-        return is_parked(event, self._parked) and self._concerns(event)
+    def _kept_back_of(self, part: Sequence[ArrivedEvent]) -> list[RecordedEvent]:
+        return [
+            event
+            for event in part
+            if isinstance(event, RecordedEvent)
+            and is_parked(event, self._parked)
+            and self._concerns(event)
+        ]
 
     def _concerns(self, event: RecordedEvent) -> bool:
         return event.type in self._projection.handles or event.type not in self._known_types
 
-    def _park(self, event: RecordedEvent, error: str, part: Sequence[RecordedEvent]) -> None:
+    def _park(self, event: RecordedEvent, error: str, part: Sequence[ArrivedEvent]) -> None:
         key = (event.ledger, event.stream)
         if is_parked(event, self._parked):
             raise AssertionError(f"an event of the parked stream {key} was applied: {error}")
         self._parked[key] = event.ledger_position
-        letters = [each for each in part if (each.ledger, each.stream) == key]
-        self._streams.park(event, error, [each for each in letters if self._is_kept_back(each)])
+        letters = [e for e in self._kept_back_of(part) if (e.ledger, e.stream) == key]
+        self._streams.park(event, error, letters)
         log.error(
             "stream parked",
             projection=self._projection.name,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 from uuid import UUID
 
 from msgspec import Struct
@@ -37,6 +37,21 @@ class RecordedEvent(Struct, frozen=True, kw_only=True, gc=False):
     occurred_at: datetime
     recorded_at: datetime
     chain_hash: bytes
+
+
+class PassedEvent(Struct, frozen=True, kw_only=True, gc=False):
+    """What a consumer must know of an event that is of no concern to it: how far it takes it."""
+
+    shard: int
+    shard_position: int
+    tenant: str
+    ledger: str
+    ledger_position: int
+    type: str
+    recorded_at: datetime
+
+
+ArrivedEvent: TypeAlias = RecordedEvent | PassedEvent
 
 
 class NewEvent(Struct, frozen=True, kw_only=True, gc=False):

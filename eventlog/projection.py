@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from eventlog.log import RecordedEvent
+from eventlog.log import ArrivedEvent, RecordedEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +156,7 @@ class EpochMismatchError(Exception):
 
 
 def batch_of(
-    events: Sequence[RecordedEvent],
+    events: Sequence[ArrivedEvent],
     *,
     epoch: int,
     handles: frozenset[str],
@@ -164,6 +164,7 @@ def batch_of(
 ) -> Batch:
     """Contiguous events of one shard, at least one, as a batch.
 
+    What the source passed over is not among its events, even if its type is handled.
     `parked` has the ledger position from which on a (ledger, stream) is left out. Same events,
     handled types and parked streams give the same batch: so a claim can be repeated.
     """
@@ -176,7 +177,7 @@ def batch_of(
         )
         for event in {event.ledger: event for event in events}.values()
     }
-    kept = [event for event in events if event.type in handles]
+    kept = [event for event in events if event.type in handles and isinstance(event, RecordedEvent)]
     if parked:
         kept = [event for event in kept if not is_parked(event, parked)]
     return Batch(

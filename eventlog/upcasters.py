@@ -6,7 +6,7 @@ every event that was ever stored under its name, so it neither raises nor asks a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 Fields = dict[str, Any]
@@ -29,6 +29,18 @@ def next_version(type_name: str) -> str:
     """From `stock.received.v1` to `stock.received.v2`."""
     fact, _, version = type_name.rpartition(".v")
     return f"{fact}.v{int(version) + 1}"
+
+
+def stored_names(current: Iterable[str]) -> dict[str, str]:
+    """Each of today's type names, and each older one that is upcast to it: stored -> today's."""
+    names = {name: name for name in current}
+    for older in STEPS:
+        newest = older
+        while newest in STEPS:
+            newest = next_version(newest)
+        if newest in names:
+            names[older] = newest
+    return names
 
 
 def upcast(type_name: str, fields: Fields, steps: Mapping[str, Step] = STEPS) -> tuple[str, Fields]:

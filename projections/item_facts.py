@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from domain.events import ItemDescribed, ItemDiscontinued, ItemRegistered, LocationRegistered
 from eventlog.log import RecordedEvent
-from projections.reading import ITEM_TYPES, LOCATION_TYPES, read, stored_names
+from eventlog.upcasters import stored_names
+from projections.reading import ITEM_TYPES, LOCATION_TYPES, read
 
 ITEM_STORED = frozenset(stored_names(ITEM_TYPES))
 LOCATION_STORED = frozenset(stored_names(LOCATION_TYPES))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 
 from domain.events import Event
 from eventlog.codec import UndecodableEventError, UnknownEventType, decode
 from eventlog.log import RecordedEvent
 from eventlog.projection import PoisonEventError
-from eventlog.upcasters import STEPS, next_version
 
 UNREADABLE = (
     msgspec.DecodeError,
@@ -20,18 +17,6 @@ UNREADABLE = (
 )
 ITEM_TYPES = ("item.registered.v1", "item.described.v1", "item.discontinued.v1")
 LOCATION_TYPES = ("location.registered.v1",)
-
-
-def stored_names(current: Iterable[str]) -> dict[str, str]:
-    """Each of today's type names, and each older one that is upcast to it: stored -> today's."""
-    names = {name: name for name in current}
-    for older in STEPS:
-        newest = older
-        while newest in STEPS:
-            newest = next_version(newest)
-        if newest in names:
-            names[older] = newest
-    return names
 
 
 def read(event: RecordedEvent) -> Event:

@@ -15,7 +15,8 @@ import msgspec
 from eventlog.codec import decode
 from eventlog.log import RecordedEvent
 from eventlog.projection import PoisonEventError
-from projections.reading import UNREADABLE, stored_names
+from eventlog.upcasters import stored_names
+from projections.reading import UNREADABLE
 
 # Lua counts in doubles, exactly up to here; a batch's sum stays far below 64 bits as well.
 UNITS_MAX = 2**53 - 1

@@ -8,7 +8,7 @@ from threading import Event
 from typing import Final
 
 from eventlog.feed import EventSource
-from eventlog.log import LogReader, LogUnavailableError, RecordedEvent
+from eventlog.log import ArrivedEvent, LogReader, LogUnavailableError, RecordedEvent
 from replay.bulk.reader_source import ReaderPages
 
 SILENCE_SECONDS_MAX: Final = 15.0
@@ -71,12 +71,13 @@ class KafkaReader:
         self._source.follow(shard, after)
         self._shard, self._reached, self._waiting = shard, after, []
 
-    def _take(self, shard: int, events: Sequence[RecordedEvent]) -> None:
+    def _take(self, shard: int, events: Sequence[ArrivedEvent]) -> None:
         expected = self._reached + len(self._waiting) + 1
         for event in events:
             if event.shard_position > expected:
                 raise KafkaGapError(shard, expected, event.shard_position)
             if event.shard_position == expected:
+                assert isinstance(event, RecordedEvent), "nothing is passed over: all was wanted"
                 self._waiting.append(event)
                 expected += 1
 

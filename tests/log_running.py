@@ -19,7 +19,7 @@ import pytest
 
 from eventlog import consumer
 from eventlog.consumer import Bounds, Surroundings, run_projection
-from eventlog.feed import EventSource
+from eventlog.feed import EventSource, wanted_types
 from eventlog.heads import HeadKey
 from eventlog.kafka import relay
 from eventlog.kafka.cursors import RelayCursors
@@ -78,7 +78,14 @@ class Place:
         self, pool: Pool, name: str = "tally-1", source: EventSource | None = None
     ) -> Surroundings:
         return Surroundings(
-            source=source or KafkaSource(self.bootstrap, self.topic, epoch=EPOCH, name=name),
+            source=source
+            or KafkaSource(
+                self.bootstrap,
+                self.topic,
+                epoch=EPOCH,
+                name=name,
+                wanted=wanted_types(Tally.handles),
+            ),
             reader=PostgresReader(pool),
             leases=self._leases(pool, projection_leases(Tally.name, Tally.version), name),
             parked=ParkedStreams(pool, Tally.name, Tally.version),

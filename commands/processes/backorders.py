@@ -16,7 +16,6 @@ from commands.processes.process import Happened, Instance, Reaction, Sent, Task
 from domain.events import BackorderClosed, StockBackordered
 from domain.quantities import deltas
 from domain.streams import id_of
-from eventlog.log import RecordedEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +39,6 @@ class Allocator:
             "stock.backordered.v1",
             "stock.backorder_closed.v1",
             "stock.received.v1",
-            "stock.adjusted.v1",
             "stock.adjusted.v2",
             "stock.counted.v1",
             "stock.count_restated.v1",
@@ -57,8 +55,8 @@ class Allocator:
     )
     state_type = WaitingStock
 
-    def may_concern(self, stored: RecordedEvent) -> bool:
-        del stored
+    def may_concern(self, type_name: str, data: bytes) -> bool:
+        del type_name, data
         return True
 
     def instances(self, happened: Happened) -> Iterable[Instance]:

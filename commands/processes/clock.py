@@ -27,7 +27,6 @@ from domain.events import (
     StockShipped,
 )
 from domain.streams import id_of, kind_of, sku_and_location
-from eventlog.log import RecordedEvent
 
 SHIPPED: Final = "stock.shipped.v1"
 # Most shipments end no reservation: seen by their bytes.
@@ -82,8 +81,8 @@ class Clock:
     )
     state_type = OpenReservation
 
-    def may_concern(self, stored: RecordedEvent) -> bool:
-        return stored.type != SHIPPED or MARK_OF_RESERVATION in stored.data
+    def may_concern(self, type_name: str, data: bytes) -> bool:
+        return type_name != SHIPPED or MARK_OF_RESERVATION in data
 
     def instances(self, happened: Happened) -> Iterable[Instance]:
         reservation_id = getattr(happened.event, "reservation_id", None)

@@ -19,7 +19,6 @@ from domain.events import (
     CrossingLine,
     CrossingReturned,
 )
-from eventlog.log import RecordedEvent
 
 ARRIVE: Final = "arrive"
 Step = Literal["arriving", "handing_over", "returning", "completed", "compensated"]
@@ -42,8 +41,8 @@ class CrossingSaga:
     )
     state_type = CrossingUnderWay
 
-    def may_concern(self, stored: RecordedEvent) -> bool:
-        del stored
+    def may_concern(self, type_name: str, data: bytes) -> bool:
+        del type_name, data
         return True
 
     def instances(self, happened: Happened) -> Iterable[Instance]:

@@ -13,7 +13,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from commands.processes.process import Happened, Instance, Reaction, Sent, Task
 from domain.events import StockTraced
 from domain.streams import id_of
-from eventlog.log import RecordedEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +37,8 @@ class LotExpiry:
     handles = frozenset({"stock.traced.v1"})
     state_type = ExpiringStock
 
-    def may_concern(self, stored: RecordedEvent) -> bool:
-        del stored
+    def may_concern(self, type_name: str, data: bytes) -> bool:
+        del type_name, data
         return True
 
     def instances(self, happened: Happened) -> Iterable[Instance]:

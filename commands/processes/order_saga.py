@@ -25,9 +25,9 @@ from domain.events import (
     PaymentRefunded,
     PaymentTimedOut,
 )
-from eventlog.log import RecordedEvent
+from eventlog.upcasters import stored_names
 
-PLACED: Final = "order.placed.v2"
+PLACED: Final = frozenset(stored_names(["order.placed.v2"]))
 # Most orders wait for nothing: seen by their bytes.
 MARK_OF_WAITING: Final = b'"payment":"required"'
 NO_CURRENCY: Final = "XXX"
@@ -85,7 +85,7 @@ class OrderSaga:
     name = "orders"
     handles = frozenset(
         {
-            PLACED,
+            "order.placed.v2",
             "order.paid.v1",
             "order.cancelled.v1",
             "payment.authorised.v1",
@@ -100,8 +100,8 @@ class OrderSaga:
     def __init__(self, payment_wait: timedelta = PAYMENT_WAIT) -> None:
         self._wait = payment_wait
 
-    def may_concern(self, stored: RecordedEvent) -> bool:
-        return stored.type != PLACED or MARK_OF_WAITING in stored.data
+    def may_concern(self, type_name: str, data: bytes) -> bool:
+        return type_name not in PLACED or MARK_OF_WAITING in data
 
     def instances(self, happened: Happened) -> Iterable[Instance]:
         order_id = getattr(happened.event, "order_id", None)

@@ -18,7 +18,6 @@ from uuid import UUID
 from commands.submission import Answer
 from domain.construction import made_often
 from domain.events import Event
-from eventlog.log import RecordedEvent
 
 # Before every key of a task. No tenant's key can begin so: it is no printable character.
 KEY_MARK = "\x02process/"
@@ -103,14 +102,16 @@ class ProcessManager(Protocol[State]):
 
     @property
     def handles(self) -> frozenset[str]:
-        """Stored names of the events it is told of."""
+        """Of which events it is told, by the names they are stored under today; those stored under
+        older names come as well.
+        """
 
     @property
     def state_type(self) -> type[State]:
         """What instances are, as msgspec writes and reads it: a frozen dataclass."""
 
-    def may_concern(self, stored: RecordedEvent) -> bool:
-        """A cheap look at a handled event before it is decoded: False when it concerns nobody."""
+    def may_concern(self, type_name: str, data: bytes) -> bool:
+        """A cheap look at a handled event as it is stored: False when it concerns nobody."""
 
     def instances(self, happened: Happened) -> Iterable[Instance]:
         """Whom the event concerns: none, one, or several, of ledgers of the event's tenant."""

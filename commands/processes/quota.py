@@ -13,7 +13,6 @@ from commands.processes.clock import MARK_OF_RESERVATION, SHIPPED
 from commands.processes.process import Happened, Instance, Reaction, Sent, Task
 from domain.events import PolicySet
 from domain.quantities import deltas
-from eventlog.log import RecordedEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +38,8 @@ class QuotaOpening:
     )
     state_type = Reserved
 
-    def may_concern(self, stored: RecordedEvent) -> bool:
-        return stored.type != SHIPPED or MARK_OF_RESERVATION in stored.data
+    def may_concern(self, type_name: str, data: bytes) -> bool:
+        return type_name != SHIPPED or MARK_OF_RESERVATION in data
 
     def instances(self, happened: Happened) -> Iterable[Instance]:
         return (Instance(ledger=happened.ledger, id="ledger"),)

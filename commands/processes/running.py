@@ -17,12 +17,13 @@ from commands.processes.process import AnyManager, Happened, Instance
 from commands.processes.tables import Rows, checkpoint_name
 from commands.processes.turn import Turn
 from commands.submission import CORRELATION
-from eventlog.codec import decode, decode_metadata
+from eventlog.codec import KNOWN_TYPES, decode, decode_metadata
 from eventlog.crash_points import crash_point
 from eventlog.log import RecordedEvent
 from eventlog.outages import postgres_outages
 from eventlog.postgres.connections import Pool
 from eventlog.projection import Batch, BatchRejectedError, Checkpoint, PoisonEventError
+from eventlog.upcasters import stored_names
 
 # Whose leases say which shards a process works on, and under which streams are parked.
 NAME: Final = "processes"
@@ -53,7 +54,12 @@ class Processes:
         epoch: int,
         said: Callable[[], None] = lambda: None,
     ) -> None:
-        self.handles = frozenset[str]().union(*(manager.handles for manager in managers))
+        self._handled = {each.name: frozenset(stored_names(each.handles)) for each in managers}
+        self.handles = frozenset[str]().union(*self._handled.values())
+        self._asked = {
+            name: [each.may_concern for each in managers if name in self._handled[each.name]]
+            for name in self.handles
+        }
         self._pool = pool
         self._managers = tuple(managers)
         self._epoch = epoch
@@ -73,6 +79,13 @@ class Processes:
         self._positions[shard] = dict(found)
         return Checkpoint(epoch=self._epoch, position=min(found.values()))
 
+    def wants(self, type_name: str, data: bytes) -> bool:
+        """Whether a manager may be concerned by an event that is stored so (`Wanted`)."""
+        asked = self._asked.get(type_name)
+        if asked is None:
+            return type_name not in KNOWN_TYPES
+        return any(may_concern(type_name, data) for may_concern in asked)
+
     def apply(self, batch: Batch) -> None:
         stood = self._positions[batch.shard]
         afters = {name: position for name, position in stood.items() if position < batch.last}
@@ -83,7 +96,7 @@ class Processes:
                 for manager in self._managers:
                     since = afters.get(checkpoint_name(manager.name))
                     if since is not None:
-                        later = _later(batch.events, manager, since)
+                        later = [each for each in batch.events if each.shard_position > since]
                         said |= self._fold(connection, manager, later)
                 crash_point("processes.before_commit")
         except (psycopg.DataError, psycopg.IntegrityError) as error:
@@ -105,8 +118,11 @@ class Processes:
         self._said()
 
     def _fold(self, connection: Rows, manager: AnyManager, events: Sequence[RecordedEvent]) -> bool:
+        handled = self._handled[manager.name]
         concerned = [
-            (event, *_concerned(manager, event)) for event in events if manager.may_concern(event)
+            (event, *_concerned(manager, event))
+            for event in events
+            if event.type in handled and manager.may_concern(event.type, event.data)
         ]
         wanted = {each for _, _, instances in concerned for each in instances}
         if not wanted:
@@ -131,7 +147,7 @@ class Processes:
         known = tables.states(connection, manager.name, [mark]).get(mark, b"0")
         new = [event for event in events if event.stream_version > int(known)]
         if new:
-            self._fold(connection, manager, [e for e in new if e.type in manager.handles])
+            self._fold(connection, manager, new)
             reached = str(last.stream_version).encode()
             tables.keep_states(connection, manager.name, {mark: reached})
 
@@ -140,13 +156,6 @@ class Processes:
         with postgres_outages(), self._pool.connection() as connection, connection.transaction():
             connection.execute(BOUNDED_AND_LIGHT)
             yield connection
-
-
-def _later(
-    events: Sequence[RecordedEvent], manager: AnyManager, since: int
-) -> Sequence[RecordedEvent]:
-    handles = manager.handles
-    return [each for each in events if each.type in handles and each.shard_position > since]
 
 
 def _concerned(manager: AnyManager, event: RecordedEvent) -> tuple[Happened, tuple[Instance, ...]]:

@@ -7,16 +7,19 @@ added behind them, never between.
 from __future__ import annotations
 
 from binascii import unhexlify
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Annotated, TypeAlias, cast
+from functools import lru_cache
+from operator import itemgetter
+from typing import Annotated, Any, TypeAlias, cast
 from uuid import UUID
 
 from confluent_kafka import Message
 from msgspec import Meta, MsgspecError
 from msgspec.json import Decoder, Encoder
 
-from eventlog.log import RecordedEvent
+from eventlog.feed import Wanted
+from eventlog.log import ArrivedEvent, PassedEvent, RecordedEvent
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"
@@ -39,12 +42,29 @@ HEADERS = (
     "ce_epoch",
 )
 NUMBER_OF_HEADERS = len(HEADERS)
+HEADERS_OF_PASSED = (
+    "ce_source",
+    "ce_type",
+    "ce_tenant",
+    "ce_ledgerposition",
+    "ce_shardposition",
+    "ce_recordedat",
+    "ce_epoch",
+)
+_of_passed: Callable[[Any], tuple[tuple[str, bytes], ...]]
+_of_passed = itemgetter(*map(HEADERS.index, HEADERS_OF_PASSED))
+TEXTS_MAX = 4_096
+INSTANTS_MAX = 256
+UNREADABLE = (LookupError, ValueError, TypeError, AttributeError, MsgspecError)
 
 HeaderList: TypeAlias = list[tuple[str, str | bytes | None]]
 UtcTime: TypeAlias = Annotated[datetime, Meta(tz=True)]
 # One call of these costs less than three of str(), isoformat() or their opposites.
 _encode_id_and_times = Encoder().encode
 _decode_id_times_and_numbers = Decoder(tuple[UUID, UtcTime, UtcTime, int, int, int]).decode
+
+
+_decode_time = Decoder(UtcTime).decode
 
 
 class StrangeRecordError(Exception):
@@ -103,18 +123,52 @@ def decode(message: Message[bytes, bytes], epoch: int | None) -> RecordedEvent:
     """
     try:
         return _event_of(message, epoch)
-    except (ValueError, TypeError, AttributeError, MsgspecError) as error:
-        partition, offset = message.partition() or 0, message.offset() or 0
-        raise StrangeRecordError(partition, offset, error) from error
+    except UNREADABLE as error:
+        raise _strange(message, error) from error
+
+
+def decode_wanted(message: Message[bytes, bytes], epoch: int, wanted: Wanted) -> ArrivedEvent:
+    """As `decode`; of an event that is not wanted, only how far it takes the reader."""
+    try:
+        return _passed(message, epoch, wanted) or _event_of(message, epoch)
+    except UNREADABLE as error:
+        raise _strange(message, error) from error
+
+
+def _strange(message: Message[bytes, bytes], error: Exception) -> StrangeRecordError:
+    return StrangeRecordError(message.partition() or 0, message.offset() or 0, error)
+
+
+def _passed(message: Message[bytes, bytes], epoch: int, wanted: Wanted) -> PassedEvent | None:
+    """None: it is to be read whole, as it is wanted or looks odd."""
+    headers = _of_passed(message.headers())
+    ((n1, source), (n2, type_name), (n3, tenant), (n4, position)) = headers[:4]
+    ((n5, shard_position), (n6, recorded), (n7, written_in)) = headers[4:]
+    data = message.value()
+    is_ours = (n1, n2, n3, n4, n5, n6, n7) == HEADERS_OF_PASSED and int(written_in) == epoch
+    if not is_ours or data is None or wanted(_text(type_name), data):
+        return None
+    return PassedEvent(
+        shard=cast("int", message.partition()),
+        shard_position=int(shard_position),
+        tenant=_text(tenant),
+        ledger=_text(source)[len(SOURCE_PREFIX) :],
+        ledger_position=int(position),
+        type=_text(type_name),
+        recorded_at=_instant(recorded),
+    )
 
 
 def _event_of(message: Message[bytes, bytes], epoch: int | None) -> RecordedEvent:
-    names, values = zip(*cast("list[tuple[str, bytes]]", message.headers()), strict=True)
-    data = message.value()
-    if names[:NUMBER_OF_HEADERS] != HEADERS or data is None:
+    headers, data = cast("list[tuple[str, bytes]]", message.headers()), message.value()
+    # Name by name, without a loop: this runs for each event in each consumer.
+    ((n1, _), (n2, event_id), (n3, source), (n4, type_name), (n5, stream)) = headers[:5]
+    ((n6, occurred), (n7, _), (n8, tenant), (n9, position), (n10, version)) = headers[5:10]
+    ((n11, shard_position), (n12, recorded), (n13, chain_hash)) = headers[10:13]
+    ((n14, metadata), (n15, written_in)) = headers[13:NUMBER_OF_HEADERS]
+    names = (n1, n2, n3, n4, n5, n6, n7, n8, n9, n10, n11, n12, n13, n14, n15)
+    if names != HEADERS or data is None:
         raise ValueError(f"it has the headers {names}, and {'no' if data is None else 'a'} value")
-    (_, event_id, source, type_name, stream, occurred, _, tenant) = values[:8]
-    (position, version, shard_position, recorded, chain_hash, metadata, written_in) = values[8:15]
     if epoch is not None and int(written_in) != epoch:
         raise ValueError(f"it is of epoch {int(written_in)}, not {epoch}")
     numbers = _decode_id_times_and_numbers(
@@ -124,16 +178,28 @@ def _event_of(message: Message[bytes, bytes], epoch: int | None) -> RecordedEven
     return RecordedEvent(
         shard=cast("int", message.partition()),
         shard_position=numbers[5],
-        tenant=tenant.decode(),
-        ledger=source[len(SOURCE_PREFIX) :].decode(),
+        tenant=_text(tenant),
+        ledger=_text(source)[len(SOURCE_PREFIX) :],
         ledger_position=numbers[3],
         stream=stream.decode(),
         stream_version=numbers[4],
         event_id=numbers[0],
-        type=type_name.decode(),
+        type=_text(type_name),
         data=data,
         metadata=metadata,
         occurred_at=numbers[1],
         recorded_at=numbers[2],
         chain_hash=unhexlify(chain_hash),
     )
+
+
+@lru_cache(maxsize=TEXTS_MAX)
+def _text(written: bytes) -> str:
+    """For what comes again and again: types, ledgers, tenants."""
+    return written.decode()
+
+
+@lru_cache(maxsize=INSTANTS_MAX)
+def _instant(written: bytes) -> datetime:
+    """For `recorded_at`: the events of an append share it."""
+    return _decode_time(b'"%b"' % written)

@@ -13,8 +13,9 @@ from typing import Final
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from eventlog.kafka.records import StrangeRecordError, decode
-from eventlog.log import RecordedEvent
+from eventlog.feed import Wanted
+from eventlog.kafka.records import StrangeRecordError, decode, decode_wanted
+from eventlog.log import ArrivedEvent
 
 log = structlog.get_logger(__name__)
 
@@ -31,9 +32,13 @@ FETCH_PAUSE_MILLISECONDS: Final = 20
 class KafkaSource:
     """An `EventSource` over one topic, partition = shard. `close()` it."""
 
-    def __init__(self, bootstrap: str, topic: str, *, epoch: int, name: str) -> None:
+    def __init__(
+        self, bootstrap: str, topic: str, *, epoch: int, name: str, wanted: Wanted | None = None
+    ) -> None:
+        """Without `wanted`, every event comes whole."""
         self._topic = topic
         self._epoch = epoch
+        self._wanted = wanted
         self._after: dict[int, int] = {}
         self._misplaced: set[int] = set()
         self._place_at = 0.0
@@ -73,11 +78,11 @@ class KafkaSource:
             self._refused.discard(shard)
             self._consumer.incremental_unassign([TopicPartition(self._topic, shard)])
 
-    def poll(self, events_max: int, seconds: float) -> Mapping[int, Sequence[RecordedEvent]]:
+    def poll(self, events_max: int, seconds: float) -> Mapping[int, Sequence[ArrivedEvent]]:
         """What arrived, by shard. Records that are none of ours are left out, and logged."""
         if self._misplaced and monotonic() >= self._place_at:
             self._place()
-        arrived: dict[int, list[RecordedEvent]] = {}
+        arrived: dict[int, list[ArrivedEvent]] = {}
         for message in self._consumer.consume(events_max, seconds):
             shard = message.partition()
             if (error := message.error()) is not None:
@@ -91,9 +96,12 @@ class KafkaSource:
     def close(self) -> None:
         self._consumer.close()
 
-    def _take(self, message: Message[bytes, bytes], events: list[RecordedEvent]) -> None:
+    def _take(self, message: Message[bytes, bytes], events: list[ArrivedEvent]) -> None:
         try:
-            events.append(decode(message, self._epoch))
+            if self._wanted is None:
+                events.append(decode(message, self._epoch))
+            else:
+                events.append(decode_wanted(message, self._epoch, self._wanted))
         except StrangeRecordError as strange:
             # The gap it leaves is filled from the store.
             if strange.partition not in self._refused:

@@ -92,6 +92,7 @@ async def _work(
         events_topic(stores.settings.kafka_prefix, identity.shards).name,
         epoch=identity.epoch,
         name=f"{name}-{NAME}",
+        wanted=processes.wants,
     )
     surroundings = Surroundings(
         source=source,

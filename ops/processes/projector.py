@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from eventlog.consumer import Surroundings, run_projection
+from eventlog.feed import wanted_types
 from eventlog.kafka.source import KafkaSource
 from eventlog.kafka.topics import events_topic
 from eventlog.leases import ShardLeases, projection_leases
@@ -80,11 +81,13 @@ def _versions(pool: Pool, projection: str) -> Mapping[int, ReadModel]:
 def _feed(holdings: Holdings, model: ReadModel, *, name: str, stop: Event) -> None:
     """Keep one version up to date until `stop` is set."""
     pool, identity, stores = holdings.pool, holdings.identity, holdings.stores
+    made = projection_for(model, holdings)
     source = KafkaSource(
         stores.kafka_bootstrap,
         events_topic(stores.settings.kafka_prefix, identity.shards).name,
         epoch=identity.epoch,
         name=f"{name}-{model.name}-v{model.version}",
+        wanted=wanted_types(made.handles),
     )
     try:
         surroundings = Surroundings(
@@ -100,7 +103,6 @@ def _feed(holdings: Holdings, model: ReadModel, *, name: str, stop: Event) -> No
             shard_positions=lambda: shard_positions(pool),
             epoch=identity.epoch,
         )
-        made = projection_for(model, holdings)
         run_projection(made, surroundings, stop=stop, bounds=BOUNDS[model.name])
     finally:
         source.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from eventlog.upcasters import stored_names
 from projections.documents.assemblies import ASSEMBLIES
 from projections.documents.carts import CARTS
 from projections.documents.counts import COUNTS
@@ -23,7 +24,6 @@ from projections.documents.purchases import PURCHASES
 from projections.documents.serials import SERIALS
 from projections.documents.stocks import STOCKS
 from projections.documents.transfers import TRANSFERS
-from projections.reading import stored_names
 
 _KINDS: tuple[Kind[Any], ...] = (
     STOCKS,

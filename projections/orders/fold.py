@@ -17,8 +17,9 @@ from domain.events import (
 from eventlog.codec import EVENT_TYPES
 from eventlog.log import RecordedEvent
 from eventlog.projection import PoisonEventError
+from eventlog.upcasters import stored_names
 from projections.orders.progress import Line, Row, advance, terms_of
-from projections.reading import read, stored_names
+from projections.reading import read
 
 ORDER_TYPES = tuple(name for name in EVENT_TYPES if name.startswith("order."))
 ORDER_STORED = frozenset(stored_names(ORDER_TYPES))

@@ -13,7 +13,7 @@ from eventlog.kafka.publisher import Publisher
 from eventlog.kafka.records import encode
 from eventlog.kafka.source import KafkaSource
 from eventlog.kafka.topics import ensure_topic, events_topic
-from eventlog.log import RecordedEvent
+from eventlog.log import ArrivedEvent
 from tests.log_running import wait_until
 from tests.log_writing import EVENT
 
@@ -60,7 +60,7 @@ def topic(kafka_bootstrap: str, kafka_prefix: str) -> Topic:
 
 def delivered(source: KafkaSource, until: int, seconds: float = 20.0) -> list[int]:
     """Positions delivered, until there is one as high as `until`."""
-    found: list[RecordedEvent] = []
+    found: list[ArrivedEvent] = []
 
     def poll() -> bool:
         for shard, events in source.poll(100, 0.05).items():

@@ -68,7 +68,9 @@ class Worker:
             sender._shards = lambda: leases.held
             processes = Processes(managers.pool, managers.managers, epoch=EPOCH, said=sender.wake)
             processes.ensure(managers.identity.shards)
-            source = KafkaSource(place.bootstrap, place.topic, epoch=EPOCH, name=self.name)
+            source = KafkaSource(
+                place.bootstrap, place.topic, epoch=EPOCH, name=self.name, wanted=processes.wants
+            )
             around = Surroundings(
                 source=source,
                 reader=PostgresReader(managers.pool),

@@ -1,13 +1,15 @@
 """Last + 1: a feed takes each event once, in order, whatever the source brings."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from eventlog.feed import ShardFeed
-from eventlog.log import RecordedEvent
+from eventlog.log import PassedEvent, RecordedEvent
+from eventlog.projection import LedgerMark, batch_of
 from tests.log_writing import EVENT
 
 
@@ -50,3 +52,20 @@ def test_whatever_comes_what_waits_is_contiguous(arrivals: list[list[int]], star
         if complete:
             assert max(arrival, default=0) <= feed.received
     assert waiting(feed) == list(range(start + 1, feed.received + 1))
+
+
+def test_what_is_passed_over_moves_a_batch_on_and_is_not_in_it() -> None:
+    passed = PassedEvent(
+        shard=5,
+        shard_position=12,
+        tenant="acme",
+        ledger="acme/main",
+        ledger_position=13,
+        type=EVENT.type,
+        recorded_at=EVENT.recorded_at + timedelta(seconds=1),
+    )
+    (kept,) = events([11])
+    batch = batch_of([kept, passed], epoch=1, handles=frozenset({EVENT.type}), parked={})
+    assert (batch.events, batch.after, batch.last) == ([kept], 10, 12)
+    mark = LedgerMark(tenant="acme", position=13, recorded_at=passed.recorded_at)
+    assert (batch.ledgers, batch.recorded_at) == ({"acme/main": mark}, passed.recorded_at)

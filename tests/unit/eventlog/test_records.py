@@ -12,8 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from eventlog.kafka.records import HEADERS, HeaderList, StrangeRecordError, decode, encode
-from eventlog.log import RecordedEvent
+from eventlog.feed import wanted_types
+from eventlog.kafka.records import (
+    HEADERS,
+    HeaderList,
+    StrangeRecordError,
+    decode,
+    decode_wanted,
+    encode,
+)
+from eventlog.log import PassedEvent, RecordedEvent
 from tests.log_writing import EVENT
 
 EPOCH = 3
@@ -53,6 +61,14 @@ def consumed(event: RecordedEvent, epoch: int = EPOCH) -> Message[bytes, bytes]:
     )
 
 
+def every(_: str, __: bytes) -> bool:
+    return True
+
+
+def none(_: str, __: bytes) -> bool:
+    return False
+
+
 def headers_of(message: Message[bytes, bytes]) -> HeaderList:
     found = message.headers()
     assert isinstance(found, list)
@@ -62,6 +78,34 @@ def headers_of(message: Message[bytes, bytes]) -> HeaderList:
 @given(EVENTS)
 def test_an_event_comes_back_as_it_was(event: RecordedEvent) -> None:
     assert decode(consumed(event), EPOCH) == event
+    assert decode_wanted(consumed(event), EPOCH, every) == event
+
+
+@given(EVENTS)
+def test_an_event_that_is_not_wanted_says_how_far_it_takes_the_reader(
+    event: RecordedEvent,
+) -> None:
+    passed = decode_wanted(consumed(event), EPOCH, none)
+    assert isinstance(passed, PassedEvent)
+    assert all(getattr(passed, name) == getattr(event, name) for name in passed.__struct_fields__)
+
+
+def test_what_is_wanted_is_asked_by_the_stored_type_and_data() -> None:
+    asked = []
+
+    def wanted(type_name: str, data: bytes) -> bool:
+        asked.append((type_name, data))
+        return True
+
+    decode_wanted(consumed(EVENT), EPOCH, wanted)
+    assert asked == [(EVENT.type, EVENT.data)]
+
+
+def test_a_type_that_nobody_knows_is_wanted_by_everybody() -> None:
+    wanted = wanted_types({"stock.received.v1"})
+    assert wanted("stock.received.v1", b"")
+    assert not wanted("stock.shipped.v1", b"")
+    assert wanted("stock.teleported.v1", b"")
 
 
 def test_the_cloudevents_library_reads_a_record() -> None:
@@ -105,6 +149,8 @@ def test_a_header_added_behind_the_known_ones_is_no_obstacle() -> None:
 def test_a_record_of_another_epoch_is_refused_unless_any_will_do() -> None:
     with pytest.raises(StrangeRecordError, match="epoch 2, not 3"):
         decode(consumed(EVENT, epoch=2), EPOCH)
+    with pytest.raises(StrangeRecordError, match="epoch 2, not 3"):
+        decode_wanted(consumed(EVENT, epoch=2), EPOCH, none)
     assert decode(consumed(EVENT, epoch=2), None) == EVENT
 
 
@@ -140,6 +186,8 @@ def test_what_the_relay_did_not_write_is_an_error(
     )
     with pytest.raises(StrangeRecordError, match="offset 7"):
         decode(message, EPOCH)
+    with pytest.raises(StrangeRecordError, match="offset 7"):
+        decode_wanted(message, EPOCH, none)
 
 
 def test_a_record_without_a_value_is_an_error() -> None:
@@ -147,3 +195,5 @@ def test_a_record_without_a_value_is_an_error() -> None:
     message.set_value(None)
     with pytest.raises(StrangeRecordError, match="no value"):
         decode(message, EPOCH)
+    with pytest.raises(StrangeRecordError, match="no value"):
+        decode_wanted(message, EPOCH, none)

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from eventlog.codec import encode
 from eventlog.log import RecordedEvent
 from eventlog.projection import PoisonEventError
+from eventlog.upcasters import stored_names
 from projections.arrays import instant_array, int_array, microseconds, text_array
 from projections.availability import fold as availability
 from projections.availability.projection import Availability
 from projections.movements.fold import movement_rows
 from projections.movements.schema import MOVEMENTS
 from projections.orders.fold import Order, OrderKey, fold, order_facts, placed_earlier
-from projections.reading import stored_names
 from projections.stock_levels.fold import LevelChange, Stock, level_changes
 from tests.happenings import stream_of, year
 
@@ -158,6 +158,6 @@ def test_array_literals_quote_what_needs_it() -> None:
 
 def test_an_older_version_is_read_under_its_stored_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "projections.reading.STEPS", {"a.b.v1": dict, "a.b.v2": dict, "x.y.v1": dict}
+        "eventlog.upcasters.STEPS", {"a.b.v1": dict, "a.b.v2": dict, "x.y.v1": dict}
     )
     assert stored_names(["a.b.v3"]) == {"a.b.v3": "a.b.v3", "a.b.v2": "a.b.v3", "a.b.v1": "a.b.v3"}
