@@ -23,7 +23,6 @@ from domain.events import (
 )
 from domain.quantities import deltas
 from eventlog.codec import encode
-from eventlog.upcasters import STEPS, next_version
 from tests.happenings import year
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -138,7 +137,6 @@ def test_it_is_told_of_whatever_may_make_units_available() -> None:
             if moved.on_hand > moved.reserved + moved.committed + moved.picked + moved.held:
                 freeing.add(encode(event)[0])
     assert len(freeing) > 10
-    freeing |= {name for name in STEPS if next_version(name) in freeing}
     assert freeing <= ALLOCATOR.handles
 
 
