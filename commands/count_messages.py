@@ -148,16 +148,7 @@ class AskRecount(Message):
     reason: Note = ""
 
 
-class SubmitCount(Message):
-    """Make every line a count of its stock, dated when it was entered, and close the count.
-
-    A count of more than 2,000 lines is done in parts, one append each. When the answer is lost in
-    between, the same key goes on where it stopped: no line is counted twice, and none is left out.
-    """
-
-    type_name: ClassVar = "submit_count"
-
-    type: Literal["submit_count"]
+class _Submitted(Message):
     count_id: Id
     accept_uncounted: Annotated[
         bool, Field(strict=True, description="Leave what was planned and not entered as it is.")
@@ -175,10 +166,26 @@ class SubmitCount(Message):
         return EVENTS_PER_POSTED_LINE * POSTED_AT_ONCE_MAX
 
 
-class PostCountPart(SubmitCount):
-    """One part of a large count. Nobody sends it: it is made of a `submit_count`."""
+class SubmitCount(_Submitted):
+    """Make every line a count of its stock, dated when it was entered, and close the count.
+
+    A count of more than 2,000 lines is done in parts, one append each. When the answer is lost in
+    between, the same key goes on where it stopped: no line is counted twice, and none is left out.
+    """
+
+    type_name: ClassVar = "submit_count"
+
+    type: Literal["submit_count"]
+
+
+class PostCountPart(_Submitted):
+    """One part of a large count. No client sends it: it is made of a `submit_count`, or by the
+    process that finishes one whose submitter died.
+    """
 
     type_name: ClassVar = "post_count_part"
+
+    type: Literal["post_count_part"]
 
 
 class CancelCount(Message):

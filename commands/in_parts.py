@@ -46,7 +46,8 @@ def _part(submission: Submission, number: int) -> Submission:
     whole = submission.command
     assert isinstance(whole, SubmitCount)
     part = PostCountPart.model_construct(
-        **whole.model_dump(exclude={"key", "expected_version"}),
+        **whole.model_dump(exclude={"key", "expected_version", "type"}),
+        type="post_count_part",
         key=f"\x02part/{number}/{whole.key}",
         expected_version=None,
     )

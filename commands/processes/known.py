@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from commands.processes.backorders import Allocator
 from commands.processes.clock import Clock
+from commands.processes.count_finishing import CountFinishing
 from commands.processes.crossing_saga import CrossingSaga
 from commands.processes.lot_expiry import LotExpiry
 from commands.processes.order_saga import OrderSaga
@@ -17,4 +18,5 @@ MANAGERS: tuple[AnyManager, ...] = (
     Allocator(),
     OrderSaga(),
     CrossingSaga(),
+    CountFinishing(),
 )

@@ -17,6 +17,7 @@ import structlog
 from msgspec import json
 from pydantic import Field, TypeAdapter, ValidationError
 
+from commands.count_messages import PostCountPart
 from commands.crossing_messages import ArriveCrossing, HandOverCrossing, ReturnCrossing
 from commands.group_commit import ClosedError, GroupCommit, OverloadedError
 from commands.messages import Command
@@ -40,7 +41,15 @@ TRIM_EVERY_SECONDS: Final = 600.0
 ANY_KEY: Final = "task"
 
 # What a task may be: any command, and those that are open to no client.
-Sendable = Command | OpenQuota | TimeOutPayment | ArriveCrossing | HandOverCrossing | ReturnCrossing
+Sendable = (
+    Command
+    | OpenQuota
+    | TimeOutPayment
+    | ArriveCrossing
+    | HandOverCrossing
+    | ReturnCrossing
+    | PostCountPart
+)
 TASK: Final[TypeAdapter[Sendable]] = TypeAdapter(Annotated[Sendable, Field(discriminator="type")])
 
 

@@ -271,7 +271,9 @@ def _named(lots: Sequence[facts.LineLot], all_of_it: Sequence[Fact]) -> dict[str
     return {"lots": tuple(lots)}
 
 
-def _posted(message: type[count_say.SubmitCount]) -> Callable[[Any, Sequence[Fact]], Message]:
+def _posted(
+    message: type[count_say.SubmitCount | count_say.PostCountPart],
+) -> Callable[[Any, Sequence[Fact]], Message]:
     """What was not entered then stayed as it was, whether that was asked for or not."""
 
     def rebuilt(event: facts.CountPosted | facts.CountSubmitted, _: Sequence[Fact]) -> Message:
