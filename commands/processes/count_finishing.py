@@ -16,7 +16,6 @@ from typing import Final
 from commands.processes.process import Happened, Instance, Reaction, Sent, Task
 from domain.events import CountPosted, CountSubmitted
 from domain.streams import id_of
-from eventlog.log import RecordedEvent
 
 # The largest count takes a submitter that lives some seconds; on a busy store it may be more.
 STALLED_AFTER: Final = timedelta(seconds=60)
@@ -41,8 +40,8 @@ class CountFinishing:
     handles = frozenset({"count.posted.v1", "count.submitted.v1"})
     state_type = SubmittingCount
 
-    def may_concern(self, stored: RecordedEvent) -> bool:
-        del stored
+    def may_concern(self, type_name: str, data: bytes) -> bool:
+        del type_name, data
         return True
 
     def instances(self, happened: Happened) -> Iterable[Instance]:
