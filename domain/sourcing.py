@@ -126,13 +126,13 @@ def _fewest(wanted: Mapping[str, int], locations: list[str], rooms: Rooms) -> li
             if _together(wanted, chosen, rooms) == best:
                 return list(chosen)
     picked: list[str] = []
-    while _together(wanted, picked, rooms) < best:
-        picked.append(
-            max(
-                (name for name in useful if name not in picked),
-                key=lambda name: _together(wanted, [*picked, name], rooms),
-            )
-        )
+    left = dict(wanted)
+    while best:
+        others = (name for name in useful if name not in picked)
+        picked.append(max(others, key=lambda name: _could(left, name, rooms)))
+        best -= _could(left, picked[-1], rooms)
+        for sku, units in left.items():
+            left[sku] = units - min(units, rooms.get((sku, picked[-1]), 0))
     return picked
 
 
