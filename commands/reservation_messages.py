@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from commands.fields import Id, Instant, InUnit, Level, LineNumber, Quantity
+from commands.fields import Id, Instant, InUnit, Level, LineNumber, Quantity, ReasonCode
 from commands.message import Message
 from commands.order_messages import Line
 from domain.events import PolicySet
 from domain.values import ORDER_LINES_MAX, REASON_CODES_MAX, RESERVATION_SECONDS_MAX
 
 CartId = Annotated[Id, Field(description="The cart's id, unique in the ledger for ever.")]
-ReasonCode = Annotated[str, StringConstraints(min_length=1, max_length=64, strip_whitespace=True)]
 UNREAD_CART_LINES = 10  # A cart named only by its id is sized before it is read.
 
 

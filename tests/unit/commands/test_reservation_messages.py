@@ -69,7 +69,12 @@ def test_a_cart_that_cannot_be_read_says_where_and_what_to_write(
             "/approval_units",
             "write a whole number: no fraction, no quotes",
         ),
-        ({"reason_codes": [""]}, "/reason_codes/0", "write at least 1 character(s)"),
+        (
+            # As commands give them: another one nobody could ever give.
+            {"reason_codes": ["Broken"]},
+            "/reason_codes/0",
+            "use 1 to 64 lower-case letters, digits, _ or -",
+        ),
     ],
 )
 def test_a_policy_that_cannot_be_read_says_where_and_what_to_write(
