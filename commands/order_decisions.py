@@ -63,7 +63,7 @@ def record_charge(
 
 @in_own_units
 def place_order(command: say.PlaceOrder, view: CommandView, occasion: Occasion) -> Facts | Refusal:
-    locations, kilometres = command.locations, tuple[int, ...]()
+    locations, kilometres = command.locations, command.kilometres
     if command.latitude_microdegrees is not None and command.longitude_microdegrees is not None:
         destination = (command.latitude_microdegrees, command.longitude_microdegrees)
         places = {name: view.location(name) for name in locations}

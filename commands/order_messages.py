@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
 
 from commands.fields import (
@@ -116,6 +116,19 @@ class PlaceOrder(WithDestination):
     reservation_id: Annotated[
         Id | None, Field(description="A reservation that ends by becoming this order.")
     ] = None
+    _kilometres: tuple[int, ...] = PrivateAttr(default=())
+
+    @property
+    def kilometres(self) -> tuple[int, ...]:
+        """How far away `locations` are; only of a command that was made out of its event."""
+        return self._kilometres
+
+    def as_told(self, ship_to: str | None, kilometres: tuple[int, ...]) -> Self:
+        """The same command with what its event tells instead of where it goes."""
+        found = self.model_copy()
+        found._sealed_ship_to = ship_to  # noqa: SLF001 # its own class
+        found._kilometres = kilometres  # noqa: SLF001 # its own class
+        return found
 
     @model_validator(mode="after")
     def lines_are_distinct(self) -> Self:

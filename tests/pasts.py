@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import count
+from itertools import count, islice
 from typing import Any, cast
 from uuid import UUID
 
+from commands import crossing_messages as crossing_say
+from commands import payment_messages as payment_say
 from commands.answers import declined
 from commands.folds import Folded, StreamKey
 from commands.messages import COMMAND
 from commands.view import CommandView
-from domain.events import ReplayEvent, StockEvent
+from domain.events import OrderEvent, ReplayEvent, StockEvent
+from domain.order import Order
+from domain.order import evolve as evolve_order
 from domain.refusals import Refusal
 from domain.stock_history import HistoryNeededError, StockHistory
 from domain.streams import replay_stream
@@ -25,6 +29,16 @@ from replay.fork.worlds import Streams
 from tests.builders import minute
 
 LEDGER = "acme/main"
+# What process managers send, and no client.
+INTERNAL = {
+    kind.type_name: kind
+    for kind in (
+        crossing_say.ArriveCrossing,
+        crossing_say.HandOverCrossing,
+        crossing_say.ReturnCrossing,
+        payment_say.TimeOutPayment,
+    )
+}
 
 
 @dataclass(slots=True)
@@ -52,10 +66,19 @@ class MemoryLedger:
     def history(self, stream: str, version: int) -> StockHistory:
         return StockHistory().then(self.logs[stream][:version])
 
+    def order(self, stream: str, version: int) -> Order:
+        found: Order | None = None
+        facts = (fact for past in self.pasts for fact in past.facts if fact.stream == stream)
+        for fact in islice(facts, version):
+            found = evolve_order(found, cast("OrderEvent", fact.event), fact.occurred_at)
+        assert found is not None
+        return found
+
     def send(self, *, minutes_ago: int | None = None, **body: Any) -> Refusal | Facts:
         """Decide and keep one command; the clock goes on by a minute."""
         body.setdefault("key", f"k{next(self._numbers)}")
-        command = COMMAND.validate_python(body)
+        internal = INTERNAL.get(body["type"])
+        command = internal.model_validate(body) if internal else COMMAND.validate_python(body)
         occurred_at = self.clock - timedelta(minutes=minutes_ago or 0)
         new_id = lambda: UUID(int=next(self._numbers))  # noqa: E731 - shorter than a function
         occasion = Occasion(occurred_at=occurred_at, now=self.clock, new_id=new_id)

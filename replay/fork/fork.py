@@ -7,7 +7,7 @@ goes nowhere: there is no appender here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import heappop, heappush
@@ -15,21 +15,28 @@ from itertools import count
 from typing import Protocol
 from uuid import UUID
 
+from commands import count_messages as count_say
+from commands import crossing_messages as crossing_say
 from commands import messages as say
 from commands import write_off_messages as write_off_say
 from commands.message import Message
 from commands.quota import counted
 from commands.reservation_messages import ReserveCart
 from commands.view import CommandView
+from domain.aggregates import State
 from domain.events import StockCommitted, StockCounted, StockReserved
+from domain.order import Order
 from domain.refusals import Refusal
 from domain.stock import Stock
 from domain.stock_history import HistoryNeededError, StockHistory
-from domain.streams import kind_of, order_stream, sku_and_location, stock_stream
+from domain.streams import count_stream, kind_of, order_stream, sku_and_location
 from domain.values import Fact, Facts, Occasion
 from replay.fork.demand import Demand, demand_of
+from replay.fork.holds_named import named_as_then
 from replay.fork.policy import AS_IT_WAS, Policy
-from replay.fork.recovery import Past, Recovered, command, recovered
+from replay.fork.rebuilding import command
+from replay.fork.recounting import Counted, of_its_lines, of_one_stock
+from replay.fork.recovery import Past, Recovered, recovered
 from replay.fork.refused import AskKind, Refused, ask_again, asked_as
 from replay.fork.rules import TODAY, Rules
 from replay.fork.worlds import Worlds, at_the_latest
@@ -40,15 +47,21 @@ FACTS = (
     say.CountStock,
     say.ReturnStock,
     write_off_say.WriteOffStock,
+    crossing_say.ArriveCrossing,
 )
 STREAMS_OF_A_COMMAND_MAX = 10_000  # More than an order can have stocks.
 
 
 class Pasts(Protocol):
-    """Where the past of a stock is read from, for the few facts dated before what it remembers."""
+    """Where the past of a stock is read from, for the few facts dated before what it remembers, and
+    that of an order which had ended.
+    """
 
     def history(self, stream: str, version: int) -> StockHistory:
         """The stream's whole past up to this version."""
+
+    def order(self, stream: str, version: int) -> Order:
+        """The order as it was at this version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +70,7 @@ class Step:
 
     `happened` are its events (none when it was refused); `decided` is what it comes to in the fork.
     `demand` are the units it asks for, by SKU. `differing` are the streams on which the two are not
-    the same. `redated`: the stock went its own way, and the fact is dated before what it remembers,
+    the same. `redated`: a stock went its own way, and the fact is dated before what it remembers,
     so it is taken at the earliest instant that it does remember.
     """
 
@@ -106,18 +119,19 @@ class Fork:
 
     def fold(self, past: Past) -> None:
         """Before the fork: it happened, in both."""
+        self._take_up(past)
         self.worlds.fold(past.facts)
 
     def step(self, past: Past) -> Step:
         """Decide it again, and let both go on."""
+        self._take_up(past)
         if past.key is not None and self._is_left_out(past.key):
             return replace(_step(past, None, ()), differing=self.worlds.part(past.facts, ()))
         found = recovered(past)
         if found is None or self._is_taken_as_it_was(found, past):
             self.worlds.fold(past.facts)
             return _step(past, None if found is None else found.message, past.facts)
-        message, occurred_at, redated = self._adapted(found, past)
-        decided = self._decide(message, occurred_at, past.recorded_at)
+        decided, redated = self._decided_again(found, past)
         facts = () if isinstance(decided, Refusal) else decided
         self._watch(facts)
         differing = self.worlds.part(past.facts, facts)
@@ -131,7 +145,7 @@ class Fork:
     def ask(self, refused: Refused, kind: AskKind, *, position: int, occurred_at: datetime) -> Step:
         """Decide refused demand again. `occurred_at` is the business's time by then."""
         message = ask_again(refused, kind)
-        decided = self._decide(message, occurred_at, refused.recorded_at)
+        decided, _ = self._decide(message, occurred_at, refused.recorded_at)
         facts = () if isinstance(decided, Refusal) else decided
         return Step(
             key=refused.key,
@@ -152,80 +166,99 @@ class Fork:
             message = command(
                 say.ExpireReservation, sku=sku, location=location, reservation_id=reservation_id
             )
-            decided = self._decide(message, due, now)
+            decided, _ = self._decide(message, due, now)
             if not isinstance(decided, Refusal):
                 self.worlds.part((), decided)
                 ended += decided
         return tuple(ended)
 
+    def _take_up(self, past: Past) -> None:
+        """Orders that had ended and go on, such as by a return, are whole again."""
+        for stream in {fact.stream for fact in past.facts if self.worlds.is_put_away(fact.stream)}:
+            version = self.worlds.happened().version(stream)
+            self.worlds.take_up(stream, self._pasts.order(stream, version))
+
     def _is_taken_as_it_was(self, found: Recovered, past: Past) -> bool:
-        return (
-            not self._every_fact
-            and isinstance(found.message, FACTS)
-            and not any(self.worlds.is_apart(fact.stream) for fact in past.facts)
-            and not self._is_of_an_order_apart(found.message)
-        )
+        """A fact on stocks that went no other way; and whatever cannot be asked quite the same, for
+        as long as it would come to the same.
+        """
+        if found.is_whole and (self._every_fact or not isinstance(found.message, FACTS)):
+            return False
+        if any(self.worlds.is_apart(fact.stream) for fact in past.facts):
+            return False
+        return not self._is_of_an_order_apart(found.message)
 
     def _is_of_an_order_apart(self, message: Message) -> bool:
         order_id = getattr(message, "order_id", None)
         return order_id is not None and self.worlds.is_apart(order_stream(order_id))
 
-    def _decide(self, message: Message, occurred_at: datetime, now: datetime) -> Facts | Refusal:
-        occasion = Occasion(occurred_at=occurred_at, now=now, new_id=self._new_id)
+    def _decided_again(self, found: Recovered, past: Past) -> tuple[Facts | Refusal, bool]:
+        """What it comes to in the fork, and whether that is dated otherwise."""
+        message, occurred_at = found.message, found.main.occurred_at
+        holds = self._policy.reservation_holds
+        instead: dict[str, State] = {}
+        at = occurred_at
+        match message:
+            case say.ReserveStock() | ReserveCart() if holds is not None:
+                message = message.model_copy(update={"expires_at": occurred_at + holds})
+            case say.CountStock():
+                if counts := self._counts_apart(past):
+                    message, at = of_one_stock(message, counts[0]), counts[0].at
+            case count_say.SubmitCount() | count_say.PostCountPart():
+                count = self.worlds.forked().count(message.count_id)
+                if count is not None and (counts := self._counts_apart(past)):
+                    instead[count_stream(count.count_id)] = of_its_lines(count, counts)
+        decided, dated = self._decide(message, at, past.recorded_at, instead)
+        if not isinstance(decided, Refusal):
+            decided = named_as_then(decided, past.facts)
+        return decided, dated != occurred_at
+
+    def _counts_apart(self, past: Past) -> list[Counted]:
+        """The counts of a command on stocks that went their own way, as they come out there."""
+        view = self.worlds.forked()
+        counts = []
+        for fact in past.facts:
+            if isinstance(fact.event, StockCounted) and self.worlds.is_apart(fact.stream):
+                stock = view.stock(fact.event.sku, fact.event.location)
+                item = self.worlds.item(stock.sku)
+                tracking = "none" if item is None else item.tracking
+                counts.append(Counted.again(fact, past.facts, stock, tracking))
+        return counts
+
+    def _decide(
+        self,
+        message: Message,
+        occurred_at: datetime,
+        now: datetime,
+        instead: Mapping[str, State] | None = None,
+    ) -> tuple[Facts | Refusal, datetime]:
+        """What it comes to, and when it is dated: of the past of a stock that went its own way no
+        more is known than the stock remembers. `instead` are states to be seen by the decision.
+        """
         decide = self._rules[type(message)]
         for _ in range(STREAMS_OF_A_COMMAND_MAX):
-            view = self.worlds.forked()
+            occasion = Occasion(occurred_at=occurred_at, now=now, new_id=self._new_id)
+            view = self.worlds.forked(instead or {})
             try:
                 decided = decide(message, view, occasion)
             except HistoryNeededError as error:
-                version = view.version(error.stream)
-                self.worlds.remember(error.stream, self._pasts.history(error.stream, version))
+                for stream in (error.stream, *error.others):
+                    occurred_at = self._remembered(stream, view, occurred_at)
             else:
                 if isinstance(decided, Refusal):
-                    return decided
-                return counted(_with_limits(decided), view, occasion)
+                    return decided, occurred_at
+                return counted(_with_limits(decided), view, occasion), occurred_at
         raise AssertionError("a command asks for the past of each of its stocks once")
 
-    def _adapted(self, found: Recovered, past: Past) -> tuple[Message, datetime, bool]:
-        """The command as it is asked in the fork, when it is dated there, and whether that is
-        another instant.
-        """
-        message, occurred_at = found.message, found.main.occurred_at
-        holds = self._policy.reservation_holds
-        if isinstance(message, say.ReserveStock | ReserveCart) and holds is not None:
-            return (
-                message.model_copy(update={"expires_at": occurred_at + holds}),
-                occurred_at,
-                False,
-            )
-        view = self.worlds.forked()
-        if isinstance(message, say.CountStock):
-            return self._counted(message, found.main, view)
-        apart = [
-            view.stock(*sku_and_location(fact.stream))
-            for fact in past.facts
-            if kind_of(fact.stream) == "stock" and self.worlds.is_apart(fact.stream)
-        ]
-        remembered = [
-            stock.counts_forgotten_until for stock in apart if stock.needs_history(occurred_at)
-        ]
-        at = at_the_latest(remembered, occurred_at)
-        return message, at, at != occurred_at
-
-    def _counted(
-        self, message: say.CountStock, main: Fact, view: CommandView
-    ) -> tuple[Message, datetime, bool]:
-        """Where the stock went its own way, the count finds what it found: so many more, or fewer,
-        than were expected. Taken as it was it would undo the fork.
-        """
-        if not self.worlds.is_apart(stock_stream(message.sku, message.location)):
-            return message, main.occurred_at, False
-        assert isinstance(main.event, StockCounted)
-        stock = view.stock(message.sku, message.location)
-        variance = main.event.counted - main.event.expected
-        counted = max(0, stock.on_hand + variance)
-        at = max(main.occurred_at, stock.last_moved_at or main.occurred_at)
-        return message.model_copy(update={"counted": counted}), at, at != main.occurred_at
+    def _remembered(self, stream: str, view: CommandView, instant: datetime) -> datetime:
+        """Read the stock's past; one that has no such past is asked of what it remembers."""
+        if not self.worlds.is_apart(stream):
+            self.worlds.remember(stream, self._pasts.history(stream, view.version(stream)))
+            return instant
+        stock = view.stock(*sku_and_location(stream))
+        if stock.needs_history(instant):
+            return at_the_latest([stock.counts_forgotten_until], instant)
+        return at_the_latest([stock.last_moved_at], instant)
 
     def _watch(self, facts: Facts) -> None:
         if self._policy.reservation_holds is None:

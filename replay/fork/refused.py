@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import orjson
 
 from commands import messages as say
 from commands import order_messages as order_say
+from commands import reservation_messages as reserve_say
 from commands.message import Message
 from commands.view import CommandView
+from domain.events import CartLine
 from domain.promises import shortage
 from replay.fork.demand import Demand
-from replay.fork.recovery import command
+from replay.fork.rebuilding import command
 
 SHORT = "insufficient_stock"
 # Keys of commands that make up for wrong decisions (replay.compensation): nobody's demand.
 MAKES_UP = "compensate/"
-AskKind = Literal["promise", "shipment", "departure"]
+AskKind = Literal["promise", "reservation", "shipment", "departure"]
+HOLDS = timedelta(days=3_660)  # As long as a promise to an order, which nobody ends either.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +73,10 @@ def refused(key: str, recorded_at: datetime, answer: bytes) -> Refused:
 
 
 def asked_as(refused: Refused, view: CommandView) -> AskKind | None:
-    """What gets exactly this refusal from the state in view: a promise, units straight off the
-    shelf, or the departure of what was promised. None when nothing does, so that this is not where
-    it was decided.
+    """What gets exactly this refusal from the state in view: a promise (a reservation, if it is of
+    kits as they lie there: an order for one is for its parts), units straight off the shelf, or the
+    departure of what was promised. None when nothing does, so that this is not where it was
+    decided.
     """
     told = [short.available for short in refused.shorts]
     found = [
@@ -80,7 +84,8 @@ def asked_as(refused: Refused, view: CommandView) -> AskKind | None:
         for short in refused.shorts
     ]
     if [each.available if each else None for each in found] == told:
-        return "promise"
+        items = [view.item(short.sku) for short in refused.shorts]
+        return "reservation" if any(each and each.components for each in items) else "promise"
     stocks = [view.stock(short.sku, short.location) for short in refused.shorts]
     first = refused.shorts[0]
     if first.line is None and _exactly(first, stocks[0].available):
@@ -105,11 +110,23 @@ def ask_again(refused: Refused, kind: AskKind) -> Message:
         return command(
             say.ShipStock, sku=first.sku, location=first.location, quantity=first.requested
         )
+    # `@` is in no order's id, so it can meet no real one.
+    name = f"refused@{refused.key}"
+    if kind == "reservation":
+        reserved = tuple(
+            CartLine(line=number, sku=short.sku, location=short.location, quantity=short.requested)
+            for number, short in enumerate(refused.shorts, start=1)
+        )
+        return command(
+            reserve_say.ReserveCart,
+            reservation_id=name,
+            lines=reserved,
+            expires_at=refused.recorded_at + HOLDS,
+        )
     lines = tuple(
         order_say.OrderedLine.model_construct(
             line=number, sku=short.sku, location=short.location, quantity=short.requested
         )
         for number, short in enumerate(refused.shorts, start=1)
     )
-    # `@` is in no order's id, so it can meet no real one.
-    return command(order_say.PlaceOrder, order_id=f"refused@{refused.key}", lines=lines)
+    return command(order_say.PlaceOrder, order_id=name, lines=lines)

@@ -11,7 +11,9 @@ from typing import cast
 
 from psycopg_pool import ConnectionPool
 
-from domain.events import StockEvent
+from domain.events import Event, OrderEvent, StockEvent
+from domain.order import Order
+from domain.order import evolve as evolve_order
 from domain.stock_history import StockHistory
 from domain.values import Fact
 from eventlog.codec import decode, decode_metadata
@@ -114,13 +116,22 @@ class PastOfLedger:
 
     def history(self, stream: str, version: int) -> StockHistory:
         """A stock's whole past up to this version."""
-        return StockHistory().then(self._dated(stream, version))
+        dated = self._dated(stream, version)
+        return StockHistory().then((cast("StockEvent", event), at) for event, at in dated)
 
-    def _dated(self, stream: str, version: int) -> Iterator[tuple[StockEvent, datetime]]:
+    def order(self, stream: str, version: int) -> Order:
+        """An order as it was at this version."""
+        order: Order | None = None
+        for event, occurred_at in self._dated(stream, version):
+            order = evolve_order(order, cast("OrderEvent", event), occurred_at)
+        assert order is not None, "an order begins with its first event"
+        return order
+
+    def _dated(self, stream: str, version: int) -> Iterator[tuple[Event, datetime]]:
         for event in self._reader.read_stream(self._ledger, stream, 0):
             if event.stream_version > version:
                 return
-            yield cast("StockEvent", decode(event.type, event.data)), event.occurred_at
+            yield decode(event.type, event.data), event.occurred_at
 
     def _events(self) -> Iterator[RecordedEvent]:
         after = 0

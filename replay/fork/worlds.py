@@ -11,6 +11,7 @@ from typing import cast
 
 from commands.folds import Folded, StreamKey, beginning, folded
 from commands.view import CommandView, Layers
+from domain.aggregates import State
 from domain.events import (
     CountRestated,
     DiscrepancyFound,
@@ -26,7 +27,7 @@ from domain.stock_history import StockHistory
 from domain.streams import item_stream
 from domain.values import Fact
 
-ENDED = frozenset({"shipped", "cancelled"})
+ENDED = frozenset({"shipped", "delivered", "cancelled", "closed"})
 
 
 class Streams(dict[StreamKey, Folded]):
@@ -95,11 +96,28 @@ class Worlds:
     def happened(self) -> CommandView:
         return CommandView(self._ledger, self._as_happened)
 
-    def forked(self) -> CommandView:
-        return CommandView(self._ledger, self._as_forked)
+    def forked(self, instead: Mapping[str, State] | None = None) -> CommandView:
+        """With these states seen instead of those there are, by stream."""
+        view = CommandView(self._ledger, self._as_forked)
+        for stream, state in (instead or {}).items():
+            key = (self._ledger, stream)
+            view.changed[key] = view.state_of(key)._replace(state=state)
+        return view
 
     def is_apart(self, stream: str) -> bool:
         return (self._ledger, stream) in self._apart
+
+    def is_put_away(self, stream: str) -> bool:
+        """Whether it is an order of which its end alone is kept."""
+        if not stream.startswith("order-"):
+            return False
+        order = self._happened.get((self._ledger, stream)).state
+        return isinstance(order, Order) and not order.lines
+
+    def take_up(self, stream: str, order: Order) -> None:
+        """The order as a whole, instead of its end; where it went its own way it always was."""
+        key = (self._ledger, stream)
+        self._happened[key] = self._happened.get(key)._replace(state=order)
 
     def item(self, sku: str) -> Item | None:
         return cast("Item | None", self._happened.get((self._ledger, item_stream(sku))).state)
@@ -117,7 +135,7 @@ class Worlds:
         """What happened, in both."""
         for fact in facts:
             key = (self._ledger, fact.stream)
-            self._happened[key] = _folded(self._happened.get(key), fact)
+            self._happened[key] = _put_away(_folded(self._happened.get(key), fact))
             if key in self._apart:
                 self._apart[key] = _folded(self._apart[key], fact)
         self.histories.clear()
@@ -136,7 +154,7 @@ class Worlds:
             key = (self._ledger, stream)
             before = self._happened.get(key)
             for fact in happened.get(stream, ()):
-                self._happened[key] = _folded(self._happened.get(key), fact)
+                self._happened[key] = _put_away(_folded(self._happened.get(key), fact))
             if stream not in differing and key not in self._apart:
                 continue
             after = self._apart.get(key, before)
@@ -148,10 +166,14 @@ class Worlds:
 
 
 def _folded(before: Folded, fact: Fact) -> Folded:
-    after = folded(before, fact.event, fact.occurred_at)
-    if isinstance(after.state, Order) and after.state.status in ENDED and after.state.lines:
-        # Its status alone answers whatever may still be asked of it.
-        return after._replace(state=replace(after.state, lines=(), customer=None))
+    return folded(before, fact.event, fact.occurred_at)
+
+
+def _put_away(after: Folded) -> Folded:
+    """Of an order that has ended its end is enough, for most of them for ever."""
+    order = after.state
+    if isinstance(order, Order) and order.status in ENDED and order.lines:
+        return after._replace(state=replace(order, lines=(), customer=None, progress=None))
     return after
 
 

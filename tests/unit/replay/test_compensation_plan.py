@@ -24,7 +24,7 @@ from replay.fork.walk import Window
 from replay.fork.what_if import what_if
 from tests.builders import minute
 from tests.pasts import LEDGER, MemoryLedger
-from tests.unit.replay.test_fork_laws import trade, traded
+from tests.unit.replay.test_fork_laws import simple_trade, trade, traded
 
 SHELF: dict[str, Any] = {"sku": "A", "location": "WH"}
 LATER = minute(100_000).isoformat()
@@ -238,7 +238,7 @@ def test_what_todays_rules_decided_needs_no_compensation(happenings: list[Any]) 
     assert plan.proposals == []
 
 
-@given(trade)
+@given(simple_trade)
 def test_every_proposal_is_taken_and_none_is_made_twice(happenings: list[Any]) -> None:
     ledger = traded(happenings, rules=IGNORES_HELD)
     plan = planned(ledger)
