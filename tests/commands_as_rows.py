@@ -14,6 +14,7 @@ from eventlog.codec import encode
 from replay.verify.chain import ChainCheck
 from replay.verify.conservation import ConservationCheck
 from replay.verify.counts import CountCheck
+from replay.verify.crossings import CrossingCheck, Crossings
 from replay.verify.goods import GoodsCheck
 from replay.verify.ledger import LedgerFold
 from replay.verify.ledger_check import LedgerCheck
@@ -87,6 +88,7 @@ def judged(found: Sequence[EventRow], *, ignored: Collection[str] = ()) -> dict[
         counts=CountCheck(asked["conservation"], history),
         reservations=ReservationCheck(asked["conservation"], fold),
         goods=GoodsCheck(laws["no_oversell"], laws["conservation"], fold),
+        crossings=CrossingCheck(laws["conservation"], LEDGER, Crossings(laws["conservation"])),
         postings=PostingCheck(laws["conservation"], LEDGER),
         chain=ChainCheck(nobody, ledger, [], None),
         readable=laws["folds"],

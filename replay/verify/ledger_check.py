@@ -10,6 +10,7 @@ import msgspec
 from replay.verify.chain import ChainCheck
 from replay.verify.conservation import ConservationCheck
 from replay.verify.counts import CountCheck
+from replay.verify.crossings import CrossingCheck
 from replay.verify.details import TRACED
 from replay.verify.goods import GoodsCheck
 from replay.verify.ledger import KNOWN_TYPES, NOTHING_MOVED, LedgerFold, is_ours
@@ -41,6 +42,7 @@ class LedgerCheck:
     counts: CountCheck
     reservations: ReservationCheck
     goods: GoodsCheck
+    crossings: CrossingCheck
     postings: PostingCheck
     chain: ChainCheck
     readable: LawResult
@@ -97,6 +99,8 @@ class LedgerCheck:
         if moved[1]:
             self.reservations.stock(row, moved)
         self.goods.stock(row, data, stock, moved)
+        if self.crossings.waits:
+            self.crossings.stock(row, data)
         if kind == FOUND:
             counts.found(row, data)
         elif kind == TRACED:
@@ -110,6 +114,8 @@ class LedgerCheck:
         if row.type.startswith(("cart.", "policy.")):
             self.reservations.other(row, data)
         self.goods.document(row, data)
+        if row.type.startswith("crossing."):
+            self.crossings.document(row, data)
         if row.type.startswith("order."):
             self.conservation.order(data["order_id"])
             if row.type in PLACED:
@@ -121,6 +127,8 @@ class LedgerCheck:
         self.counts.end_of_command()
         self.reservations.end_of_command()
         self.goods.end_of_command()
+        if self.crossings.waits:
+            self.crossings.end_of_command()
         self.postings.end_of_command()
 
     def _unknown(self, row: EventRow) -> None:

@@ -21,6 +21,7 @@ from replay.verify import catalogue, heads, rows
 from replay.verify.chain import ChainCheck, check_signatures
 from replay.verify.conservation import ConservationCheck
 from replay.verify.counts import CountCheck
+from replay.verify.crossings import CrossingCheck, Crossings
 from replay.verify.goods import GoodsCheck
 from replay.verify.heads import HeadKey, SignedHead
 from replay.verify.ledger import LedgerFold
@@ -85,6 +86,7 @@ def verify(addresses: Addresses, progress: Progress = _silent, *, deep: bool = F
         total = sum(ledger.position for ledger in ledgers)
         for ledger in ledgers:
             log.ledger(ledger, signed.get(ledger.ledger, []), lambda done: progress(done, total))
+        log.end()
         rows.strays(connection, ledgers, report.laws["order"])
         check_shards(connection, report.laws["order"])
         models.end(ledgers, addresses.postgres_dsn)
@@ -108,6 +110,11 @@ class _Log:
         self._key = key
         self._shards = shards
         self._report = report
+        self._crossings = Crossings(report.laws["conservation"])
+
+    def end(self) -> None:
+        """After the last ledger."""
+        self._crossings.end()
 
     def ledger(
         self, ledger: LedgerRow, signed: list[SignedHead], progress: Callable[[int], None]
@@ -137,6 +144,7 @@ class _Log:
             counts=CountCheck(laws["conservation"], partial(rows.history, self._connection)),
             reservations=ReservationCheck(laws["conservation"], fold),
             goods=GoodsCheck(laws["no_oversell"], laws["conservation"], fold),
+            crossings=CrossingCheck(laws["conservation"], ledger.ledger, self._crossings),
             postings=PostingCheck(laws["conservation"], ledger.ledger),
             chain=ChainCheck(laws["chain"], ledger, signed, self._key),
             readable=laws["folds"],
