@@ -95,7 +95,7 @@ def enter(
     """
     if count is None:
         return UnknownCount(count_id=count_id)
-    if count.status not in OPEN:
+    if count.status not in OPEN and not (count.status == "submitting" and count.recount):
         return CountState(count_id=count_id, status=count.status, wanted="entered")
     wrong = [*unreadable, *_wrong(count, lines, find)]
     if wrong:
@@ -116,14 +116,18 @@ def ask_recount(
     reason: str,
     occasion: Occasion,
 ) -> Facts | Refusal:
-    """What was entered for these SKUs counts no more."""
+    """What was entered for these SKUs counts no more. While it is submitted in parts, of those that
+    are not posted: a part that is refused for a line is put right so.
+    """
     if count is None:
         return UnknownCount(count_id=count_id)
-    if count.status not in OPEN:
+    if count.status not in OPEN and count.status != "submitting":
         return CountState(count_id=count_id, status=count.status, wanted="counted again")
     missing = [NotCounted(count_id=count_id, sku=sku) for sku in skus if sku not in count.lines]
     if missing:
         return replace(missing[0], also=tuple(missing[1:TOLD_MAX]))
+    if any(count.lines[sku].expected is not None for sku in skus):
+        return CountState(count_id=count_id, status=count.status, wanted="counted again")
     events = [
         RecountAsked(count_id=count_id, skus=chunk, reason=reason) for chunk in _chunks(tuple(skus))
     ]

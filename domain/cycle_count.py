@@ -132,7 +132,8 @@ def _entered(count: CycleCount, event: CountEntered, occurred_at: datetime) -> C
         )
     entered = {each.sku for each in event.lines}
     recount = tuple(sku for sku in count.recount if sku not in entered)
-    return replace(count, status="counting", lines=lines, recount=recount)
+    status: CountStatus = "submitting" if count.status == "submitting" else "counting"
+    return replace(count, status=status, lines=lines, recount=recount)
 
 
 def _posted(count: CycleCount, event: CountPosted) -> CycleCount:

@@ -75,7 +75,8 @@ class CountDocument:
         self._categories += data.get("categories", [])
 
     def _entered(self, data: Data, counted_at: str) -> None:
-        self._status = "counting"
+        if self._status != "submitting":
+            self._status = "counting"
         for each in data["lines"]:
             self._sku_of[each["line"]] = each["sku"]
             self._lines[each["sku"]] = {

@@ -305,6 +305,27 @@ def test_a_large_count_is_posted_part_by_part_and_each_line_once(
     assert isinstance(happened(rest)[-1], CountSubmitted)
 
 
+def test_a_line_whose_part_is_refused_is_counted_again_while_the_rest_is_posted() -> None:
+    known = count(
+        OPEN,
+        entered(line(1, "A", 1), line(2, "B", 2)),
+        CountPosted(count_id="c", lines=(PostedLine(line=1, expected=1),)),
+    )
+    state = CountState(count_id="c", status="submitting", wanted="counted again")
+    assert ask_recount(known, "c", ("A",), "", occasion()) == state
+    assert entering(known, line(2, "B", 3)) == replace(state, wanted="entered")
+    asked = happened(ask_recount(known, "c", ("B",), "a serial too many", occasion()))
+    assert asked == [RecountAsked(count_id="c", skus=("B",), reason="a serial too many")]
+    open_again = evolve(known, RecountAsked(count_id="c", skus=("B",)), minute(1))
+    assert isinstance(submitting(open_again, stocks(B=0)), RecountOpen)
+    assert happened(entering(open_again, line(2, "B", 3))) == [entered(line(2, "B", 3))]
+    right = evolve(open_again, entered(line(2, "B", 3)), minute(1))
+    assert right is not None
+    assert right.status == "submitting"
+    assert isinstance(cancel(right, "c", "", occasion()), CountState)
+    assert isinstance(happened(submitting(right, stocks(B=0)))[-1], CountSubmitted)  # type: ignore[arg-type]
+
+
 def test_lots_and_serials_count_for_what_one_append_takes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

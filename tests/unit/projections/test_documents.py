@@ -103,6 +103,24 @@ def test_two_independent_folds_of_every_kind_agree() -> None:
     assert {kind for kind, _ in found} == set(KINDS), "each of them is tried"
 
 
+def test_two_independent_folds_agree_on_a_count_that_was_put_right_while_it_was_submitted() -> None:
+    first, second = (facts.CountLine(line=n, sku=sku, counted=n) for n, sku in ((1, "A"), (2, "B")))
+    told: list[facts.Event] = [
+        facts.CountPlanned(count_id="c", location="WH"),
+        facts.CountEntered(count_id="c", lines=(first, second)),
+        facts.CountPosted(count_id="c", lines=(facts.PostedLine(line=1, expected=4),)),
+        facts.RecountAsked(count_id="c", skus=("B",)),
+        facts.CountEntered(count_id="c", lines=(second,)),
+    ]
+    events = [recorded("count-c", fact, number) for number, fact in enumerate(told, 1)]
+    (document,) = folded(events).values()
+    other = independent.KINDS["count"].begin("c")
+    for event in events:
+        other.apply(as_row(event), msgspec.json.decode(event.data))
+    assert other.status() == document.status == "submitting"
+    assert other.body() == msgspec.json.decode(msgspec.json.encode(document.body))
+
+
 def as_row(event: RecordedEvent) -> EventRow:
     return EventRow(
         ledger=event.ledger,
