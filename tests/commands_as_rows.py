@@ -64,15 +64,23 @@ def rows_of_facts(commands: Iterable[Facts]) -> list[EventRow]:
     return found
 
 
-def judged(found: Sequence[EventRow], *, ignored: Collection[str] = ()) -> dict[str, LawResult]:
-    """What the laws say of these rows. Those of keys, chain and heads are not asked; `ignored` ones
-    only of goods.
+def judged(
+    found: Sequence[EventRow],
+    *,
+    ignored: Collection[str] = (),
+    name: str = LEDGER,
+    crossings: Crossings | None = None,
+) -> dict[str, LawResult]:
+    """What the laws say of these rows of the ledger `name`. Those of keys, chain and heads are not
+    asked; `ignored` ones only of goods. `crossings` are told of, for one who judges many ledgers.
     """
     laws = {law: LawResult(law=law) for law in LAWS}
     asked = {law: LawResult(law=law) if law in ignored else laws[law] for law in LAWS}
-    ledger = LedgerRow(LEDGER, "acme", shard_of(LEDGER, 16), 0, bytes(32), minute(0))
-    fold = LedgerFold(LEDGER)
+    tenant = name.partition("/")[0]
+    ledger = LedgerRow(name, tenant, shard_of(name, 16), 0, bytes(32), minute(0))
+    fold = LedgerFold(name)
     nobody = LawResult(law="chain")
+    crossings = crossings or Crossings(laws["conservation"])
 
     def history(row: EventRow) -> Iterator[tuple[str, bytes, datetime]]:
         for each in found[: row.position - 1]:
@@ -88,8 +96,8 @@ def judged(found: Sequence[EventRow], *, ignored: Collection[str] = ()) -> dict[
         counts=CountCheck(asked["conservation"], history),
         reservations=ReservationCheck(asked["conservation"], fold),
         goods=GoodsCheck(laws["no_oversell"], laws["conservation"], fold),
-        crossings=CrossingCheck(laws["conservation"], LEDGER, Crossings(laws["conservation"])),
-        postings=PostingCheck(laws["conservation"], LEDGER),
+        crossings=CrossingCheck(laws["conservation"], name, crossings),
+        postings=PostingCheck(laws["conservation"], name),
         chain=ChainCheck(nobody, ledger, [], None),
         readable=laws["folds"],
         metadata=MetadataReader(),
