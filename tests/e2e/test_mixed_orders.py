@@ -215,7 +215,7 @@ def unsettled(shop: Shop, client: Client) -> str:
     """What is still to happen by itself; nothing once all of it has."""
     client.wait_for(shop.tally.last_position, timeout_seconds=SETTLE_SECONDS_MAX)
     if any(level["reserved"] for level in levels_of(client)):
-        return f"reserved: {list(rows_of(client, '/v1/carts', 'documents', status='reserved'))}"
+        return f"reserved: {list(rows_of(client, '/v1/carts', 'documents', status='open'))}"
     for row in orders_of(client):
         stocks = waiting_units(row)
         if stocks and not any(sku in UNSUPPLIED for sku, _ in stocks):

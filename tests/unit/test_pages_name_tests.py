@@ -35,6 +35,7 @@ CASES = {
         "20 parallel reserves of 10 units",
         "last-unit checkout",
         "bundle lines sharing stock",
+        "quantities and orders drift apart",
         "same serial twice",
         "orders without an allocation",
         "receipt dated before an existing count",
