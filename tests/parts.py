@@ -215,12 +215,17 @@ def postgres_database(postgres_server: str, migrated_template: str) -> Iterator[
 def migrated_database(server: str, template: str) -> Iterator[Database]:
     """A database made from `migrated_template`, dropped at the end of the block."""
     with _fresh_database(server, template) as dsn:
-        name = urlsplit(dsn).path[1:]
-        yield Database(
-            admin=dsn,
-            log=_with(dsn, database=name, user="backstock_log", password=LOG_PASSWORD),
-            read=_with(dsn, database=name, user="backstock_read", password=READ_PASSWORD),
-        )
+        yield database_at(dsn)
+
+
+def database_at(dsn: str) -> Database:
+    """The database that a superuser's DSN leads to, by its roles."""
+    name = urlsplit(dsn).path[1:]
+    return Database(
+        admin=dsn,
+        log=_with(dsn, database=name, user="backstock_log", password=LOG_PASSWORD),
+        read=_with(dsn, database=name, user="backstock_read", password=READ_PASSWORD),
+    )
 
 
 @contextmanager

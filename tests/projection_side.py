@@ -83,7 +83,13 @@ class Journal:
 
     def append_raw(self, ledger: str, stream: str, type_name: str, data: bytes) -> RecordedEvent:
         """Append whatever bytes under whatever type."""
-        return self._append(ledger, [self._new(ledger, stream, type_name, data, START)])[0]
+        return self.append_raws(ledger, [(stream, type_name, data)])[0]
+
+    def append_raws(
+        self, ledger: str, rows: Iterable[tuple[str, str, bytes]]
+    ) -> list[RecordedEvent]:
+        """The same of several at once: stream, type, bytes."""
+        return self._append(ledger, [self._new(ledger, *row, START) for row in rows])
 
     def _append(self, ledger: str, rows: Sequence[NewEvent]) -> list[RecordedEvent]:
         appender = PostgresAppender(self.pool, clock=lambda: datetime.now(UTC))
