@@ -113,6 +113,7 @@ EXAMPLES: Mapping[str, Mapping[str, object]] = {
         "reservation_seconds_max": 3_600,
         "approval_units": 50,
         "reason_codes": ["broken", "stolen", "expired"],
+        "payment_seconds": 172_800,
     },
     "record_payment": {
         "payment_id": "PAY-1",

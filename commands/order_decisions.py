@@ -34,6 +34,7 @@ from domain.events import (
     OrderPlaced,
     ReservationReleased,
 )
+from domain.facts.orders import PAYMENT_SECONDS
 from domain.kit_lines import with_parts
 from domain.order import Order
 from domain.promises import room_at
@@ -81,6 +82,7 @@ def place_order(command: say.PlaceOrder, view: CommandView, occasion: Occasion) 
         locations=locations,
         kilometres=kilometres,
         payment=command.payment,
+        payment_seconds=_payment_seconds(command, view),
         ship_to=command.sealed_ship_to,
         reservation_id=command.reservation_id,
     )
@@ -88,6 +90,11 @@ def place_order(command: say.PlaceOrder, view: CommandView, occasion: Occasion) 
     if isinstance(whole, Refusal):
         return whole
     return _placed(command, whole, view, occasion)
+
+
+def _payment_seconds(command: say.PlaceOrder, view: CommandView) -> int:
+    policy = view.policy() if command.payment == "required" else None
+    return PAYMENT_SECONDS if policy is None else policy.payment_seconds or PAYMENT_SECONDS
 
 
 def _placed(

@@ -18,6 +18,7 @@ from commands.order_reach import too_many_places, too_wide
 from commands.view import CommandView
 from domain import backorders
 from domain.streams import (
+    POLICY_STREAM,
     cart_stream,
     charge_stream,
     order_stream,
@@ -41,6 +42,8 @@ def _order_command(decide: Decide, streams: Streams) -> Handler:
 
 def _proposed_streams(command: say.PlaceOrder, view: CommandView) -> Iterable[str]:
     yield order_stream(command.order_id)
+    if command.payment == "required":
+        yield POLICY_STREAM
     yield from _lines_streams(command.order_id, command.lines, command.locations, view)
     if command.reservation_id is not None:
         yield cart_stream(command.reservation_id)

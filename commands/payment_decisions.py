@@ -24,7 +24,17 @@ from domain.values import Facts, Occasion
 def record_payment(
     command: say.RecordPayment, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
-    return payment.record(view.payment(command.payment_id), _report(command), occasion)
+    known = view.payment(command.payment_id)
+    order_id = command.order_id or (known.order_id if known else None)
+    order = None if order_id is None else view.order(order_id)
+    return payment.record(known, _report(command), order, occasion)
+
+
+def note_refund_due(
+    command: say.NoteRefundDue, view: CommandView, occasion: Occasion
+) -> Facts | Refusal:
+    known, order = view.payment(command.payment_id), view.order(command.order_id)
+    return payment.note_refund_due(known, command.payment_id, order, command.order_id, occasion)
 
 
 def time_out_payment(

@@ -15,10 +15,12 @@ from domain.streams import order_stream, payment_stream
 
 
 def _payment_command(decide: Decide) -> Handler:
-    def streams(command: Any, _: CommandView) -> Iterable[str]:  # noqa: ANN401 - any payment command
+    def streams(command: Any, view: CommandView) -> Iterable[str]:  # noqa: ANN401 - any of them
         yield payment_stream(command.payment_id)
-        if isinstance(command, say.TimeOutPayment):
+        if command.order_id is not None:
             yield order_stream(command.order_id)
+        elif (known := view.payment(command.payment_id)) is not None and known.order_id is not None:
+            yield order_stream(known.order_id)
 
     def result(command: Any, view: CommandView) -> Result:  # noqa: ANN401 - as above
         payment = view.payment(command.payment_id)
@@ -34,5 +36,6 @@ def _payment_command(decide: Decide) -> Handler:
 
 PAYMENT_HANDLERS: Mapping[type[Message], Handler] = {
     say.RecordPayment: _payment_command(decisions.record_payment),
+    say.NoteRefundDue: _payment_command(decisions.note_refund_due),
     say.TimeOutPayment: _payment_command(decisions.time_out_payment),
 }

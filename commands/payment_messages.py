@@ -38,6 +38,18 @@ class RecordPayment(Message):
     reason: Annotated[Note, Field(description="Why it failed or was refunded.")] = ""
 
 
+class NoteRefundDue(Message):
+    """What process managers send, and no client can: the order was cancelled after the payment was
+    captured.
+    """
+
+    type_name: ClassVar = "note_refund_due"
+
+    type: Literal["note_refund_due"]
+    payment_id: Id
+    order_id: Id
+
+
 class TimeOutPayment(Message):
     """What process managers send, and no client can: the payment that an order waits for did not
     come in time.

@@ -12,7 +12,12 @@ from commands.fields import Id, Instant, InUnit, Level, LineNumber, Quantity, Re
 from commands.message import Message
 from commands.order_messages import Line
 from domain.events import PolicySet
-from domain.values import ORDER_LINES_MAX, REASON_CODES_MAX, RESERVATION_SECONDS_MAX
+from domain.values import (
+    ORDER_LINES_MAX,
+    PAYMENT_SECONDS_MAX,
+    REASON_CODES_MAX,
+    RESERVATION_SECONDS_MAX,
+)
 
 CartId = Annotated[Id, Field(description="The cart's id, unique in the ledger for ever.")]
 UNREAD_CART_LINES = 10  # A cart named only by its id is sized before it is read.
@@ -124,6 +129,16 @@ class SetPolicy(Message):
             description="Those that write-offs, adjustments and holds may give; none: any.",
         ),
     ] = ()
+    payment_seconds: Annotated[
+        int | None,
+        Field(
+            strict=True,
+            ge=1,
+            le=PAYMENT_SECONDS_MAX,
+            description="For how long an order placed from now on waits for its payment; a day "
+            "when nothing is said.",
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def something_is_given(self) -> Self:

@@ -100,6 +100,7 @@ from domain.facts.payments import (
     PaymentAuthorised,
     PaymentCaptured,
     PaymentFailed,
+    PaymentRefundDue,
     PaymentRefunded,
     PaymentTimedOut,
 )
@@ -230,7 +231,12 @@ CountEvent = (
 )
 CrossingEvent = CrossingDispatched | CrossingHandedOver | CrossingReturned | CrossingArrived
 PaymentEvent = (
-    PaymentAuthorised | PaymentCaptured | PaymentFailed | PaymentRefunded | PaymentTimedOut
+    PaymentAuthorised
+    | PaymentCaptured
+    | PaymentFailed
+    | PaymentRefunded
+    | PaymentRefundDue
+    | PaymentTimedOut
 )
 Event = (
     ItemEvent

@@ -15,11 +15,12 @@ from domain.events import (
     PaymentCaptured,
     PaymentEvent,
     PaymentFailed,
+    PaymentRefundDue,
     PaymentRefunded,
     PaymentTimedOut,
 )
 from domain.order import Order
-from domain.refusals import Refusal, UnknownOrder
+from domain.refusals import OrderState, Refusal, UnknownOrder
 from domain.refusals_orders import PaymentNotAwaited
 from domain.refusals_payments import (
     CaptureExceedsAuthorised,
@@ -39,7 +40,9 @@ ReportKind = Literal["authorised", "captured", "failed", "refunded"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """Sums of what was reported. `reports` are `<kind> <reference>`, each once."""
+    """Sums of what was reported. `reports` are `<kind> <reference>`, each once. `is_refund_due`:
+    its order is cancelled.
+    """
 
     payment_id: str
     order_id: str | None = None
@@ -49,18 +52,26 @@ class Payment:
     refunded_micros: int = 0
     is_failed: bool = False
     is_timed_out: bool = False
+    is_refund_due: bool = False
     reason: str = ""
     reports: tuple[str, ...] = ()
 
     @property
     def status(self) -> PaymentStatus:
         if self.captured_micros:
-            return "refunded" if self.refunded_micros == self.captured_micros else "captured"
+            if self.to_refund_micros:
+                return "to_refund" if self.is_refund_due else "captured"
+            return "refunded"
         if self.is_failed:
             return "failed"
         if self.authorised_micros:
             return "authorised"
         return "timed_out"
+
+    @property
+    def to_refund_micros(self) -> int:
+        """What was captured and not given back, whether it is due or not."""
+        return self.captured_micros - self.refunded_micros
 
 
 def evolve(
@@ -74,6 +85,8 @@ def evolve(
         known = replace(known, order_id=event.order_id)
     if isinstance(event, PaymentTimedOut):
         return replace(known, is_timed_out=True)
+    if isinstance(event, PaymentRefundDue):
+        return replace(known, is_refund_due=True)
     known = replace(known, currency=event.currency, reports=(*known.reports, _name(event)))
     match event:
         case PaymentAuthorised(amount_micros=amount):
@@ -86,8 +99,12 @@ def evolve(
             return replace(known, is_failed=True, authorised_micros=0, reason=reason)
 
 
-def record(payment: Payment | None, report: PaymentReport, occasion: Occasion) -> Facts | Refusal:
-    """A provider's report becomes a fact, unless it is known or cannot be true."""
+def record(
+    payment: Payment | None, report: PaymentReport, order: Order | None, occasion: Occasion
+) -> Facts | Refusal:
+    """A provider's report becomes a fact, unless it is known or cannot be true. What is captured
+    when its `order` is cancelled is to be refunded.
+    """
     if payment is not None:
         refusal = _already(payment, report) or _differs(payment, report)
         if refusal is not None:
@@ -98,7 +115,39 @@ def record(payment: Payment | None, report: PaymentReport, occasion: Occasion) -
         return refusal
     # Whoever waits for the order's payments is told by each of them.
     named = replace(report, order_id=report.order_id or known.order_id)
-    return (_fact(named, occasion),)
+    fact = _fact(named, occasion)
+    if order is None or order.status != "cancelled" or not isinstance(named, PaymentCaptured):
+        return (fact,)
+    return fact, _refund_due(evolve(payment, named, occasion.occurred_at), order, occasion)
+
+
+def note_refund_due(
+    payment: Payment | None,
+    payment_id: str,
+    order: Order | None,
+    order_id: str,
+    occasion: Occasion,
+) -> Facts | Refusal:
+    """The order was cancelled after the payment was captured."""
+    if order is None:
+        return UnknownOrder(order_id=order_id)
+    if order.status != "cancelled":
+        return OrderState(order_id=order_id, status=order.status, wanted="refunded")
+    known = payment or Payment(payment_id=payment_id)
+    if known.is_refund_due or not known.to_refund_micros or known.order_id != order_id:
+        return PaymentState(payment_id=payment_id, status=known.status, wanted="to_refund")
+    return (_refund_due(known, order, occasion),)
+
+
+def _refund_due(payment: Payment, order: Order, occasion: Occasion) -> Fact:
+    assert payment.currency is not None, "something was captured"
+    due = PaymentRefundDue(
+        payment_id=payment.payment_id,
+        order_id=order.order_id,
+        amount_micros=payment.to_refund_micros,
+        currency=payment.currency,
+    )
+    return _fact(due, occasion)
 
 
 def time_out(

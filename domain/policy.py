@@ -45,6 +45,7 @@ class Policy:
     reservation_seconds_max: int | None = None
     approval_units: int | None = None
     reason_codes: tuple[str, ...] = ()
+    payment_seconds: int | None = None
     reserved_units: int = 0
     quota_since: int | None = None
     is_opened: bool = False
@@ -55,6 +56,7 @@ class Policy:
             reservation_seconds_max=self.reservation_seconds_max,
             approval_units=self.approval_units,
             reason_codes=self.reason_codes,
+            payment_seconds=self.payment_seconds,
         )
 
 
@@ -77,6 +79,7 @@ def evolve(
                 reservation_seconds_max=event.reservation_seconds_max,
                 approval_units=event.approval_units,
                 reason_codes=event.reason_codes,
+                payment_seconds=event.payment_seconds,
                 reserved_units=before.reserved_units if counts_on else 0,
                 quota_since=before.quota_since if counts_on else began,
                 is_opened=before.is_opened and counts_on,

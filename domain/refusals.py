@@ -45,6 +45,7 @@ OrderStep = Literal[
     "closed",
     "returned",
     "exchanged",
+    "refunded",
 ]
 
 

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 
 from domain.refusals import Refusal
 
-PaymentStatus = Literal["authorised", "captured", "failed", "refunded", "timed_out"]
+PaymentStatus = Literal["authorised", "captured", "failed", "refunded", "timed_out", "to_refund"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

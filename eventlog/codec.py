@@ -117,6 +117,7 @@ TYPE_NAMES: Mapping[type, str] = {
     facts.PaymentCaptured: "payment.captured.v1",
     facts.PaymentFailed: "payment.failed.v1",
     facts.PaymentRefunded: "payment.refunded.v1",
+    facts.PaymentRefundDue: "payment.refund_due.v1",
     facts.PaymentTimedOut: "payment.timed_out.v1",
     facts.ReplayPromoted: "replay.promoted.v1",
     facts.ReplayRolledBack: "replay.rolled_back.v1",

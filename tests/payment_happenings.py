@@ -20,6 +20,7 @@ def payment(number: int, units: int, _: dict[str, Any]) -> list[Event]:
             **begun, order_id=f"o{number}", amount_micros=amount, reference="auth"
         ),
         facts.PaymentCaptured(**begun, amount_micros=amount, reference="capture"),
+        facts.PaymentRefundDue(**begun, order_id=f"o{number}", amount_micros=amount),
         facts.PaymentRefunded(**begun, amount_micros=amount, reference="refund", reason="late"),
         facts.PaymentFailed(
             payment_id=f"no{number}",

@@ -7,7 +7,7 @@ saga has turned one way turns it no more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -31,7 +31,6 @@ PLACED: Final = frozenset(stored_names(["order.placed.v2"]))
 # Most orders wait for nothing: seen by their bytes.
 MARK_OF_WAITING: Final = b'"payment":"required"'
 NO_CURRENCY: Final = "XXX"
-PAYMENT_WAIT: Final = timedelta(hours=24)
 
 Step = Literal["unplaced", "waiting", "confirming", "cancelling", "completed", "compensated"]
 
@@ -80,7 +79,7 @@ Answer = Reaction[AwaitedPayment]
 
 
 class OrderSaga:
-    """A `ProcessManager`. `payment_wait` counts from when the order was placed."""
+    """A `ProcessManager`. How long an order waits is in its terms, from when it was placed."""
 
     name = "orders"
     handles = frozenset(
@@ -97,9 +96,6 @@ class OrderSaga:
     )
     state_type = AwaitedPayment
 
-    def __init__(self, payment_wait: timedelta = PAYMENT_WAIT) -> None:
-        self._wait = payment_wait
-
     def may_concern(self, type_name: str, data: bytes) -> bool:
         return type_name not in PLACED or MARK_OF_WAITING in data
 
@@ -114,7 +110,8 @@ class OrderSaga:
             case OrderPaid():
                 return _ended(instance, state, "completed")
             case OrderCancelled():
-                return _ended(instance, state, "compensated")
+                ended = _ended(instance, state, "compensated")
+                return replace(ended, tasks=tuple(_refunds(happened, instance, state)))
             case PaymentTimedOut():
                 if state is None or state.step != "waiting":
                     return Reaction(state=state)
@@ -131,7 +128,7 @@ class OrderSaga:
 
     def answered(self, sent: Sent, instance: Instance, state: AwaitedPayment | None) -> Answer:
         """Refused is what was done by hand meanwhile: its own events say what."""
-        if state is None or sent.id == _time_out_id(instance):
+        if state is None or sent.command["type"] not in {"confirm_payment", "cancel_order"}:
             return Reaction(state=state)
         confirms = sent.command["type"] == "confirm_payment"
         if sent.answer.outcome == "accepted" and not confirms:
@@ -164,9 +161,8 @@ class OrderSaga:
         decided = _decided(happened, instance, waiting)
         if decided.tasks:
             return decided
-        return Reaction(
-            state=waiting, tasks=(_time_out(instance, happened.occurred_at + self._wait),)
-        )
+        due_at = happened.occurred_at + timedelta(seconds=placed.payment_seconds)
+        return Reaction(state=waiting, tasks=(_time_out(instance, due_at),))
 
 
 def _reported(
@@ -227,6 +223,21 @@ def _ended(
         # Paid by hand meanwhile.
         needless.append(_cancelling_id(instance))
     return Reaction(state=replace(state, step=step), cancelled=tuple(needless))
+
+
+def _refunds(
+    happened: Happened, instance: Instance, state: AwaitedPayment | None
+) -> Iterator[Task]:
+    """What was captured for an order that is cancelled is to be given back. Of what is captured
+    later that very command says so.
+    """
+    for payment_id, payment in (state.payments if state else {}).items():
+        if payment.captured_micros > payment.refunded_micros:
+            command = {
+                "type": "note_refund_due", "order_id": instance.id, "payment_id": payment_id,
+            }  # fmt: skip
+            name = f"refund/{instance.id}/{payment_id}"
+            yield _task(instance, name, happened.recorded_at, command)
 
 
 def _time_out(instance: Instance, due_at: datetime) -> Task:

@@ -21,7 +21,7 @@ from commands.count_messages import PostCountPart
 from commands.crossing_messages import ArriveCrossing, HandOverCrossing, ReturnCrossing
 from commands.group_commit import ClosedError, GroupCommit, OverloadedError
 from commands.messages import Command
-from commands.payment_messages import TimeOutPayment
+from commands.payment_messages import NoteRefundDue, TimeOutPayment
 from commands.processes.waiting import DueTask, Settled, Waiting
 from commands.reservation_messages import OpenQuota
 from commands.submission import Answer, Submission
@@ -45,6 +45,7 @@ Sendable = (
     Command
     | OpenQuota
     | TimeOutPayment
+    | NoteRefundDue
     | ArriveCrossing
     | HandOverCrossing
     | ReturnCrossing

@@ -5,13 +5,14 @@ is picked, packed, sent and taken back is in `domain.facts.fulfilments`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from domain.construction import made_often
 
 Allocation = Literal["all", "partial"]
 Strategy = Literal["nearest", "fewest_parcels", "highest_stock", "fixed_order"]
 PaymentTerms = Literal["none", "required"]
+PAYMENT_SECONDS: Final = 86_400  # For so long a payment is waited for, unless a policy differs.
 
 
 @made_often
@@ -34,7 +35,8 @@ class OrderLine:
 class OrderPlaced:
     """`backorder`: what is short waits for stock to arrive. `locations` may be sourced from, in the
     order that the strategy tries them in; for `nearest` that is by distance, `kilometres` beside
-    (-1: unknown). `ship_to` is sealed: nobody can read it out of the log alone.
+    (-1: unknown). `ship_to` is sealed: nobody can read it out of the log alone. `payment_seconds`:
+    for how long it waits for a payment that is required.
     """
 
     order_id: str
@@ -47,6 +49,7 @@ class OrderPlaced:
     locations: tuple[str, ...] = ()
     kilometres: tuple[int, ...] = ()
     payment: PaymentTerms = "none"
+    payment_seconds: int = PAYMENT_SECONDS
     ship_to: str | None = None
     reservation_id: str | None = None
     exchange_of: str | None = None

@@ -55,6 +55,18 @@ class PaymentRefunded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRefundDue:
+    """So much was captured, not refunded yet, and pays for nothing: the order is cancelled. It is
+    to be given back.
+    """
+
+    payment_id: str
+    order_id: str
+    amount_micros: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentTimedOut:
     """What the order waits for did not come by `due_at`. Where no payment was begun, the stream is
     named for the order.

@@ -12,12 +12,14 @@ class PolicySet:
     """The whole policy from here on. None: no limit; no reason codes: any may be given.
 
     `approval_units`: from so many units on, a write-off or adjustment names who approved it.
+    `payment_seconds`: for how long an order waits for its payment (None: PAYMENT_SECONDS).
     """
 
     reservation_quota: int | None = None
     reservation_seconds_max: int | None = None
     approval_units: int | None = None
     reason_codes: tuple[str, ...] = ()
+    payment_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ PAYMENTS = Kind(
         "payment.captured.v1",
         "payment.failed.v1",
         "payment.refunded.v1",
+        "payment.refund_due.v1",
         "payment.timed_out.v1",
     ),
     state=Payment,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from commands.submission import Answer
@@ -76,6 +77,26 @@ async def test_a_paid_order_goes_on_and_may_be_shipped(postgres_database: Databa
         assert endings(managers) == {"o1": "completed"}
 
 
+async def test_money_of_an_order_that_is_cancelled_is_to_be_refunded(
+    postgres_database: Database,
+) -> None:
+    dsn = postgres_database.log
+    async with write_side(dsn) as side, managing(dsn) as managers:
+        await side.stock_up(10)
+        await side.send(type="set_policy", key="policy", payment_seconds=60)
+        await place(side, "o1")
+        await report(side, "o1", "captured", amount_micros=1)
+        await side.send(type="cancel_order", key="c", order_id="o1")
+        assert await managers.settle() == 1
+        assert side.events()[-1].type == "payment.refund_due.v1"
+        waits = [task for task in managers.tasks() if task["task_id"].startswith("time-out/")]
+        assert waits == []
+        await place(side, "o2", occurred_at=LONG_AGO.isoformat())
+        await asyncio.to_thread(managers.fold)
+        (wait,) = (task for task in managers.tasks() if task["task_id"] == "time-out/o2")
+        assert wait["due_at"] == LONG_AGO + timedelta(seconds=60)
+
+
 async def test_an_order_whose_payment_failed_is_cancelled_and_gives_back(
     postgres_database: Database,
 ) -> None:
@@ -104,8 +125,9 @@ async def test_an_order_that_nobody_paid_in_time_is_cancelled_by_an_event(
         assert timed_out.occurred_at.date().isoformat() == "2026-03-02"
         assert happened(side, "late") == ["order.cancelled.v1"]
         assert endings(managers) == {"late": "compensated", "waits": "waiting"}
-        # Money that comes too late is on record, and brings nothing back.
-        assert (await report(side, "late", "captured")).outcome == "accepted"
+        # Money that comes too late brings nothing back, and is to be given back itself.
+        late = await report(side, "late", "captured")
+        assert told(late)["result"] == {"status": "to_refund"}
         assert await managers.settle() == 0
         assert await available(side) == 8
 

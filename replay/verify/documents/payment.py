@@ -14,6 +14,7 @@ SUMS = {
 }
 FAILED = "payment.failed.v1"
 TIMED_OUT = "payment.timed_out.v1"
+REFUND_DUE = "payment.refund_due.v1"
 
 
 class PaymentDocument:
@@ -28,7 +29,7 @@ class PaymentDocument:
 
     def apply(self, row: EventRow, data: Data) -> None:
         self._order_id = self._order_id or data.get("order_id")
-        if row.type == TIMED_OUT:
+        if row.type in {TIMED_OUT, REFUND_DUE}:
             self._ended.add(row.type)
             return
         said = row.type.removeprefix("payment.").removesuffix(".v1")
@@ -50,7 +51,9 @@ class PaymentDocument:
     def status(self) -> str:
         captured = self._sums["captured_micros"]
         if captured:
-            return "refunded" if self._sums["refunded_micros"] == captured else "captured"
+            if self._sums["refunded_micros"] == captured:
+                return "refunded"
+            return "to_refund" if REFUND_DUE in self._ended else "captured"
         if FAILED in self._ended:
             return "failed"
         return "authorised" if self._sums["authorised_micros"] else "timed_out"
@@ -66,9 +69,12 @@ class PaymentDocument:
             **self._sums,
             "is_failed": FAILED in self._ended,
             "is_timed_out": TIMED_OUT in self._ended,
+            "is_refund_due": REFUND_DUE in self._ended,
             "reason": self._reason,
             "reports": self._reports,
         }
 
 
-KIND = DocumentKind(types=(*SUMS, FAILED, TIMED_OUT), begin=PaymentDocument, names=("payment_id",))
+KIND = DocumentKind(
+    types=(*SUMS, FAILED, TIMED_OUT, REFUND_DUE), begin=PaymentDocument, names=("payment_id",)
+)

@@ -12,6 +12,7 @@ SET: dict[str, Any] = {
     "reservation_seconds_max": None,
     "approval_units": None,
     "reason_codes": [],
+    "payment_seconds": None,
 }
 
 

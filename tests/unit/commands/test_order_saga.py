@@ -10,7 +10,7 @@ import pytest
 
 from commands.messages import COMMAND
 from commands.order_messages import CancelOrder, ConfirmPayment
-from commands.payment_messages import TimeOutPayment
+from commands.payment_messages import NoteRefundDue, TimeOutPayment
 from commands.processes.order_saga import AwaitedPayment, OrderSaga
 from commands.processes.process import Happened, Reaction, Task
 from domain.events import (
@@ -27,12 +27,14 @@ from domain.events import (
 )
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
-SAGA = OrderSaga(payment_wait=timedelta(hours=2))
+SAGA = OrderSaga()
 LINES = (
     OrderLine(line=1, sku="KIT", location="hall", quantity=2, unit_price_micros=50, is_kit=True),
     OrderLine(line=2, sku="A", location="hall", quantity=2, unit_price_micros=7, part_of=1),
 )
-PLACED = OrderPlaced(order_id="o", currency="GBP", lines=LINES, payment="required")
+PLACED = OrderPlaced(
+    order_id="o", currency="GBP", lines=LINES, payment="required", payment_seconds=7_200
+)
 TIMED_OUT = PaymentTimedOut(payment_id="o", order_id="o", due_at=START)
 
 
@@ -112,6 +114,16 @@ def test_once_it_is_compensated_a_late_payment_does_not_go_on() -> None:
     assert ends(PLACED, TIMED_OUT, late) == ("cancelling", ["cancel_order"])
     cancelled = OrderCancelled(order_id="o")
     assert ends(PLACED, TIMED_OUT, cancelled, late) == ("compensated", ["cancel_order"])
+
+
+def test_what_was_captured_for_an_order_that_is_cancelled_is_noted_as_due() -> None:
+    little, cancelled = said(PaymentCaptured, 60), OrderCancelled(order_id="o")
+    refunded = said(PaymentRefunded, 60)
+    assert ends(PLACED, little, cancelled) == ("compensated", ["note_refund_due"])
+    note = message(reactions(PLACED, little, cancelled)[-1].tasks[0], NoteRefundDue)
+    assert (note.payment_id, note.order_id) == ("p", "o")
+    assert ends(PLACED, little, refunded, cancelled) == ("compensated", [])
+    assert ends(little, cancelled) == ("unplaced", ["note_refund_due"])
 
 
 def test_what_is_authorised_has_to_cover_the_order() -> None:

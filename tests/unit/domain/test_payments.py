@@ -21,11 +21,12 @@ from domain.events import (
     PaymentCaptured,
     PaymentEvent,
     PaymentFailed,
+    PaymentRefundDue,
     PaymentRefunded,
     PaymentTimedOut,
 )
 from domain.payment import Payment, PaymentReport
-from domain.refusals import Refusal, UnknownOrder
+from domain.refusals import OrderState, Refusal, UnknownOrder
 from domain.refusals_orders import PaymentNotAwaited
 from domain.refusals_payments import (
     CaptureExceedsAuthorised,
@@ -63,7 +64,7 @@ def after(*events: PaymentEvent) -> Payment | None:
 
 
 def answer(known: Payment | None, report: PaymentReport) -> PaymentEvent | Refusal:
-    decided = payment.record(known, report, OCCASION)
+    decided = payment.record(known, report, None, OCCASION)
     if isinstance(decided, Refusal):
         return decided
     (fact,) = decided
@@ -170,6 +171,42 @@ def test_a_payment_that_comes_after_its_time_out_is_recorded() -> None:
     assert not isinstance(answer(known, said(PaymentAuthorised, 5, "a")), Refusal)
 
 
+CANCELLED = order.evolve(UNPAID, OrderCancelled(order_id="o"), NOW)
+
+
+def due(amount: int) -> PaymentRefundDue:
+    return PaymentRefundDue(payment_id="p", order_id="o", amount_micros=amount, currency="GBP")
+
+
+def test_what_is_captured_for_a_cancelled_order_is_to_be_refunded() -> None:
+    captured = said(PaymentCaptured, 5, "c", order_id="o")
+    decided = payment.record(None, captured, CANCELLED, OCCASION)
+    assert not isinstance(decided, Refusal)
+    assert [fact.event for fact in decided] == [captured, due(5)]
+    known = after(captured, due(5), said(PaymentRefunded, 2, "r"))
+    assert known is not None
+    assert (known.status, known.to_refund_micros) == ("to_refund", 3)
+    back = after(captured, due(5), said(PaymentRefunded, 5, "r"))
+    assert back is not None
+    assert back.status == "refunded"
+    only_reserved = payment.record(None, said(PaymentAuthorised, 5), CANCELLED, OCCASION)
+    assert len(only_reserved) == 1  # type: ignore[arg-type]
+
+
+def test_what_was_captured_before_its_order_was_cancelled_is_to_be_refunded_once() -> None:
+    known = after(said(PaymentCaptured, 5, "c", order_id="o"), said(PaymentRefunded, 1, "r"))
+    decided = payment.note_refund_due(known, "p", CANCELLED, "o", OCCASION)
+    assert not isinstance(decided, Refusal)
+    assert [fact.event for fact in decided] == [due(4)]
+    again = payment.note_refund_due(
+        payment.evolve(known, due(4), NOW), "p", CANCELLED, "o", OCCASION
+    )
+    assert again == PaymentState(payment_id="p", status="to_refund", wanted="to_refund")
+    assert isinstance(payment.note_refund_due(known, "p", UNPAID, "o", OCCASION), OrderState)
+    assert isinstance(payment.note_refund_due(None, "p", CANCELLED, "o", OCCASION), PaymentState)
+    assert payment.note_refund_due(known, "p", None, "o", OCCASION) == UnknownOrder(order_id="o")
+
+
 @given(
     st.lists(
         st.tuples(
@@ -187,7 +224,7 @@ def test_whatever_is_reported_no_more_is_refunded_than_captured_nor_captured_tha
     for kind, amount, reference in reports:
         report = said(kind, amount, reference)
         had = known.authorised_micros if known else 0
-        decided = payment.record(known, report, OCCASION)
+        decided = payment.record(known, report, None, OCCASION)
         if isinstance(decided, Refusal):
             assert decided.sentence().endswith(".")
             continue
