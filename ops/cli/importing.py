@@ -136,7 +136,8 @@ def stock(
     as_json: AsJson = False,
 ) -> None:
     """Receive stock from a CSV file with the columns sku, location, quantity and, if you like,
-    document. Locations that are not known yet are registered.
+    document; of tracked items lot and expires_on, or serial, one to a line. Locations that are not
+    known yet are registered.
 
     For example:
 

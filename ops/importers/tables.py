@@ -33,7 +33,15 @@ ITEM_COLUMNS: Final = (
     "safety_stock",
     "backorder_limit",
 )
-STOCK_COLUMNS: Final = ("sku", "location", "quantity", "document")
+STOCK_COLUMNS: Final = (
+    "sku",
+    "location",
+    "quantity",
+    "document",
+    "lot",
+    "expires_on",
+    "serial",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +81,9 @@ def item_commands(path: Path, *, source: str, ledger: str) -> list[Body]:
 
 
 def stock_commands(path: Path, *, source: str, ledger: str) -> list[Body]:
-    """One `receive_stock` for each line, after one `register_location` for each location."""
+    """One `receive_stock` for each line, after one `register_location` for each location. A line
+    is of one lot, or of one serial, where its item is tracked.
+    """
     lines = _lines(path, STOCK_COLUMNS, required=("sku", "location", "quantity"))
     seen: Counter[tuple[str, str]] = Counter()
 
@@ -104,18 +114,45 @@ def _checked(
     found: list[Complaint] = []
     bodies = []
     for line in lines:
-        command = {**body(line), "ledger": ledger, **_typed(line, found)}
+        command = _named({**body(line), "ledger": ledger, **_typed(line, found)}, line, found)
         try:
             COMMAND.validate_python(command)
         except ValidationError as error:
             found += [
-                Complaint(line=line.number, column=each.pointer.lstrip("/"), detail=each.detail)
+                Complaint(line=line.number, column=_column(each.pointer), detail=each.detail)
                 for each in complaints(error)
             ]
         bodies.append(command)
     if found:
         raise TableError(path, found)
     return bodies
+
+
+def _named(command: Body, line: Line, found: list[Complaint]) -> Body:
+    """The lot or serial that a line names as a command has it."""
+    lot, serial = command.pop("lot", None), command.pop("serial", None)
+    expires_on = command.pop("expires_on", None)
+    wrong = None
+    if lot and serial:
+        wrong = ("serial", "name a lot or a serial, not both")
+    elif expires_on and not lot:
+        wrong = ("expires_on", "name the lot that expires then")
+    elif serial and command.get("quantity", 1) != 1:
+        wrong = ("quantity", "a serial is one unit: write 1")
+    if wrong is not None:
+        found.append(Complaint(line=line.number, column=wrong[0], detail=wrong[1]))
+    elif lot:
+        named = {"lot": lot, "quantity": command.get("quantity", 1)}
+        command["lots"] = [named | ({"expires_on": expires_on} if expires_on else {})]
+    elif serial:
+        command["serials"] = [serial]
+    return command
+
+
+def _column(pointer: str) -> str:
+    """Of `/lots/0/expires_on` the last part; a serial's is a number."""
+    parts = pointer.lstrip("/").split("/")
+    return "serial" if parts[0] == "serials" else parts[-1]
 
 
 def _typed(line: Line, found: list[Complaint]) -> Body:
