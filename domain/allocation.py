@@ -296,7 +296,9 @@ def _wait(draft: OrderDraft, drafts: Drafts, plan: Plan) -> None:
     order, lines = draft.order, {line.line: line for line in draft.order.lines}
     told = []
     for units in plan.missing:
-        known = min(units.quantity, plan.waited.pop((units.line, units.location), 0))
+        place = units.line, units.location
+        known = min(units.quantity, plan.waited.get(place, 0))
+        plan.waited[place] = plan.waited.get(place, 0) - known
         further = units.quantity - known
         if units.line in plan.sourced:
             told.append(units)

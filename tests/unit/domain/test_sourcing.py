@@ -209,3 +209,24 @@ def test_what_is_allocated_later_is_sourced_then() -> None:
     world.receive(4, place="Y")
     assert "OrderSourced" in kinds(world.allocate())
     assert world.stock("A", "Y").committed == 4
+
+
+def test_units_that_are_sourced_elsewhere_leave_the_queue_and_the_rest_keeps_its_place() -> None:
+    world = OrderWorld()
+    world.place(
+        "o",
+        line(1, 5, place=None),
+        sourcing="fixed_order",
+        locations=("X", "Y"),
+        allocation="partial",
+        backorder=True,
+    )
+    world.place("later", line(1, 1), backorder=True)
+    world.receive(2, place="Y")
+    world.allocate("o")
+    assert world.stock("A", "Y").committed == 2
+    assert [(each.order_id, each.quantity) for each in world.stock().queue.values()] == [
+        ("o", 3),
+        ("later", 1),
+    ]
+    promises_match(world)
