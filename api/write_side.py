@@ -19,7 +19,7 @@ from commands.group_commit import ClosedError, GroupCommit, OverloadedError
 from commands.in_parts import submit_whole
 from commands.messages import Command
 from commands.order_messages import PlaceOrder
-from commands.submission import ACTOR, Answer, Approved, Mode, Submission
+from commands.submission import ACTOR, Answer, Mode, Submission, may_be_approved
 
 # Of the commands that may wait in one process, one tenant's share: it cannot keep others out.
 WAITING_COMMANDS_MAX = 40_000
@@ -131,7 +131,7 @@ def _approvers(commands: Sequence[Command]) -> Iterator[str]:
     return (
         each.approved_by
         for each in commands
-        if isinstance(each, Approved)
+        if may_be_approved(each)
         and each.approved_by is not None
         and not ACTOR.fullmatch(each.approved_by)
     )
@@ -143,7 +143,7 @@ def _opaque(
     approvers: Mapping[str, str],
     sealed_ship_to: str | None,
 ) -> Command:
-    if isinstance(command, Approved):
+    if may_be_approved(command):
         approver = approvers.get(command.approved_by or "", command.approved_by)
         return command.model_copy(update={"approved_by": approver})
     if isinstance(command, PlaceOrder) and command.customer is not None:

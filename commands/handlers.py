@@ -21,7 +21,7 @@ from commands.count_handlers import COUNT_HANDLERS
 from commands.crossing_handlers import CROSSING_HANDLERS
 from commands.handler import Decide, Handler, Streams, shelf_streams
 from commands.kit_handlers import KIT_HANDLERS
-from commands.message import Message
+from commands.message import Message, has_field
 from commands.order_handlers import ORDER_HANDLERS
 from commands.own_units import own_quantity
 from commands.payment_handlers import PAYMENT_HANDLERS
@@ -48,10 +48,11 @@ def _stock_command(
 ) -> Handler:
     def streams(command: Any, _: CommandView) -> Iterable[str]:  # noqa: ANN401 - any stock command
         yield from shelf_streams(command.sku, command.location)
-        for units in getattr(command, "lots", ()):
-            yield lot_stream(command.sku, units.lot)
-        for serial in getattr(command, "serials", ()):
-            yield serial_stream(command.sku, serial)
+        if has_field(command, "lots"):
+            for units in command.lots:
+                yield lot_stream(command.sku, units.lot)
+            for serial in command.serials:
+                yield serial_stream(command.sku, serial)
         yield from also(command)
         if (order_id := order_of(command)) is not None:
             yield order_stream(order_id)
@@ -63,10 +64,10 @@ def _stock_command(
             "available": stock.available,
             "shortfall": stock.uncovered_stated,
         }
-        if not hasattr(command, "quantity"):
+        if not has_field(command, "quantity"):
             return told
         # A retry's answer then tells how much it was, also to those who have lost the command.
-        unit = getattr(command, "unit", None)
+        unit = command.unit if has_field(command, "unit") else None
         return told | {"quantity": own_quantity(view, command.sku, command.quantity, unit)}
 
     return Handler(

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel
 
+from commands.message import has_field
 from commands.view import CommandView
 from domain import units
 from domain.refusals import Refusal
@@ -49,7 +50,7 @@ def _converted(command: Any, view: CommandView) -> Any | Refusal:  # noqa: ANN40
         return _one(command, command.sku, view)
     changed: dict[str, tuple[Any, ...]] = {}
     for name in LINES:
-        lines = getattr(command, name, None) or ()
+        lines = (getattr(command, name) or ()) if has_field(command, name) else ()
         if any(_unit_of(line) is not None for line in lines):
             named = all(hasattr(line, "sku") for line in lines)
             own = _each(lines, {} if named else _skus_of(command, view), view)
@@ -104,6 +105,6 @@ def _skus_of(command: object, view: CommandView) -> Mapping[int, str]:
     return {} if document is None else {line.line: line.sku for line in document.lines}
 
 
-def _unit_of(named: object) -> str | None:
-    unit: str | None = getattr(named, "unit", None)
+def _unit_of(named: Any) -> str | None:  # noqa: ANN401 - any command, any line
+    unit: str | None = named.unit if has_field(named, "unit") else None
     return unit

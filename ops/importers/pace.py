@@ -10,7 +10,8 @@ from api.client import Client
 
 # Two bulks: about a second's work for the slowest read model on two cores.
 AHEAD_EVENTS_MAX = 6_000
-WAIT_SECONDS = 0.02
+# Meanwhile there is work for far longer, and to be asked costs those who do it.
+WAIT_SECONDS = 0.1
 STALLED_SECONDS_MAX = 120.0
 
 
