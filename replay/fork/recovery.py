@@ -39,6 +39,7 @@ AS_THEY_WERE: frozenset[type[Message]] = frozenset(
         count_say.AskRecount,
         count_say.CancelCount,
         payment_say.RecordPayment,
+        payment_say.NoteRefundDue,
     }
 )
 """Commands that are not decided again: they say what is so, and move no stock. Every other command
