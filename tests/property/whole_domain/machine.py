@@ -23,7 +23,7 @@ from tests.property.whole_domain.managers import Managers
 from tests.property.whole_domain.moves import AREAS, possible
 from tests.property.whole_domain.sight import Body, Draws, Sight
 
-CHOICES = st.binary(min_size=48, max_size=48)
+CHOICES = st.binary(min_size=64, max_size=64)
 ACTOR = "key_clerk"
 MOSTLY = (*LEDGERS[:1] * 5, *LEDGERS)
 """Depth in one ledger, and now and then the others beside it."""
@@ -75,7 +75,7 @@ class WholeDomain(RuleBasedStateMachine):
         self.salt = salt
         draws = self._draws(choices)
         for name in LEDGERS if draws.flag() else LEDGERS[:1]:
-            units = draws.below(9)
+            units = draws.below(12)
             lots = [{"lot": "L1", "quantity": 4, "expires_on": "2026-03-03"}]
             for sku, quantity, named in (("plain", units, []), ("lot", 4, lots)):
                 if quantity:
@@ -108,7 +108,11 @@ class WholeDomain(RuleBasedStateMachine):
 
     @rule(choices=CHOICES)
     def shelf(self, choices: bytes) -> None:
-        self._moves("shelf", choices)
+        self._moves("shelf", choices, most=6)
+
+    @rule(choices=CHOICES)
+    def orders_go_on(self, choices: bytes) -> None:
+        self._moves("flow", choices, most=6)
 
     @rule(choices=CHOICES)
     def what_was_sent(self, choices: bytes) -> None:
@@ -116,15 +120,15 @@ class WholeDomain(RuleBasedStateMachine):
 
     @rule(choices=CHOICES)
     def purchases(self, choices: bytes) -> None:
-        self._moves("purchases", choices)
+        self._moves("purchases", choices, most=6)
 
     @rule(choices=CHOICES)
     def transfers(self, choices: bytes) -> None:
-        self._moves("transfers", choices)
+        self._moves("transfers", choices, most=6)
 
     @rule(choices=CHOICES)
     def work(self, choices: bytes) -> None:
-        self._moves("work", choices)
+        self._moves("work", choices, most=6)
 
     @rule(choices=CHOICES)
     def several_in_one_append(self, choices: bytes) -> None:
@@ -182,10 +186,10 @@ class WholeDomain(RuleBasedStateMachine):
 
     # --- one command
 
-    def _moves(self, area: str, choices: bytes) -> None:
+    def _moves(self, area: str, choices: bytes, most: int = 3) -> None:
         draws = self._draws(choices)
         name = draws.pick(MOSTLY)
-        for _ in range(1 + draws.below(3)):
+        for _ in range(1 + draws.below(most)):
             self._send(name, *possible(area, self._sight(name, draws)))
             self.ledgers.now += timedelta(seconds=30)
 

@@ -82,6 +82,16 @@ AREAS: Mapping[str, tuple[Move, ...]] = {
         orders.exchange_order,
         orders.close_order,
     ),
+    "flow": (
+        orders.create_pick_list,
+        orders.pick_order,
+        orders.pack_order,
+        orders.ship_order,
+        orders.deliver_shipment,
+        orders.request_return,
+        orders.inspect_return,
+        orders.close_order,
+    ),
     "purchases": (
         *(supply.place_purchase,) * 2,
         *(supply.approve_purchase,) * 2,
@@ -96,8 +106,7 @@ AREAS: Mapping[str, tuple[Move, ...]] = {
         *(supply.receive_transfer,) * 3,
         supply.close_transfer,
         supply.cancel_transfer,
-        *(supply.dispatch_crossing,) * 2,
-        stock.move_stock,
+        supply.dispatch_crossing,
     ),
     "work": (
         *(supply.assemble,) * 3,
@@ -112,7 +121,7 @@ AREAS: Mapping[str, tuple[Move, ...]] = {
 
 
 ALWAYS = (stock.receive_stock,)
-OTHERWISE = {"shelf": (orders.place_order, *ALWAYS), "sent": (orders.place_order, *ALWAYS)}
+OTHERWISE = dict.fromkeys(("shelf", "sent", "flow"), (orders.place_order, *ALWAYS))
 
 
 def possible(area: str, sight: Sight) -> tuple[str, Body]:

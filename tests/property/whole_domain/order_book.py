@@ -65,6 +65,12 @@ class OrderSaid:
         )
 
     @property
+    def is_partly_shipped(self) -> bool:
+        """And not over yet."""
+        wanted = sum(line.quantity for line in self.lines.values() if not line.is_kit)
+        return not self.is_over and 0 < self.shipped.total() < wanted
+
+    @property
     def wants(self) -> bool:
         """Whether units of it are promised nowhere."""
         return any(

@@ -14,7 +14,7 @@ UNKNOWN = OrderSaid({}, is_paid=True, waits=False)
 
 def _order(sight: Sight) -> tuple[str, OrderSaid]:
     """One to go on with: mostly one that is not over."""
-    return _one(sight, lambda order: not order.is_over or sight.draws.seldom(6))
+    return _one(sight, lambda order: not order.is_over or sight.astray())
 
 
 def _one(sight: Sight, fits: Callable[[OrderSaid], object]) -> tuple[str, OrderSaid]:
@@ -54,7 +54,7 @@ def place_order(sight: Sight) -> Body:
             return body | {"reservation_id": sight.known(held), "backorder": draws.flag()}
         case _:
             allocation = draws.pick(["all", "partial"])
-            payment = draws.pick(["none", "required"])
+            payment = draws.pick(["none", "none", "required"])
             return body | {"allocation": allocation, "backorder": True, "payment": payment}
 
 
@@ -78,7 +78,7 @@ def cancel_order(sight: Sight) -> Body:
 
 
 def close_order(sight: Sight) -> Body:
-    return {"order_id": _one(sight, lambda order: order.shipped.total() and not order.is_over)[0]}
+    return {"order_id": _one(sight, lambda order: order.is_partly_shipped or sight.astray())[0]}
 
 
 def record_charge(sight: Sight) -> Body:
@@ -104,7 +104,7 @@ def record_payment(sight: Sight) -> Body:
 
 def create_pick_list(sight: Sight) -> Body:
     order_id, order = _one(
-        sight, lambda x: x.committed - x.listed() and (x.is_paid or sight.draws.seldom())
+        sight, lambda x: x.committed - x.listed() and (x.is_paid or sight.astray())
     )
     free = order.committed - order.listed()
     line, location = sight.draws.pick(sorted(free) or [(1, sight.place())])
@@ -159,7 +159,7 @@ def pack_order(sight: Sight) -> Body:
 def ship_order(sight: Sight) -> Body:
     order_id, order = _one(
         sight,
-        lambda x: (x.committed or x.loose or x.packed) and (x.is_paid or sight.draws.seldom()),
+        lambda x: (x.committed or x.loose or x.packed) and (x.is_paid or sight.astray()),
     )
     body: Body = {"order_id": order_id}
     if sight.draws.flag():

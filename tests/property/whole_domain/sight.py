@@ -92,6 +92,10 @@ class Sight:
         """One of these; seldom one that nobody knows."""
         return "unknown" if among and self.draws.seldom(48) else self.one_of(sorted(among))
 
+    def astray(self) -> bool:
+        """Whether what cannot be is asked for all the same."""
+        return self.draws.seldom(40)
+
     def one_of(self, among: Sequence[Each]) -> Each:
         if not among:
             raise NothingToDoError
@@ -106,6 +110,9 @@ class Sight:
 
     def later(self) -> datetime:
         return self.now + timedelta(minutes=self.draws.pick(SOON))
+
+    def much_later(self) -> datetime:
+        return self.later() + timedelta(days=self.draws.below(3))
 
     def day(self) -> date:
         return (self.now + timedelta(days=self.draws.below(4))).date()

@@ -188,7 +188,7 @@ def expire_reservation(sight: Sight) -> Body:
 
 
 def extend_reservation(sight: Sight) -> Body:
-    return {**_reservation(sight), "expires_at": sight.later()}
+    return {**_reservation(sight), "expires_at": sight.much_later()}
 
 
 def reserve_cart(sight: Sight) -> Body:
@@ -200,7 +200,7 @@ def reserve_cart(sight: Sight) -> Body:
 
 
 def extend_cart(sight: Sight) -> Body:
-    return {"reservation_id": sight.known(sight.book.carts), "expires_at": sight.later()}
+    return {"reservation_id": sight.known(sight.book.carts), "expires_at": sight.much_later()}
 
 
 def release_cart(sight: Sight) -> Body:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from tests.property.whole_domain.sight import KIT, LOT, PLAIN, SERIAL, Body, Sight
+from tests.property.whole_domain.sight import (
+    KIT,
+    LOT,
+    PLAIN,
+    SERIAL,
+    Body,
+    NothingToDoError,
+    Sight,
+)
 from tests.property.whole_domain.supply_book import PurchaseSaid, TransferSaid
 
 ENDS = (("hall", "shop"), ("hall", "bin"), ("shop", "hall"), ("bin", "shop"))
@@ -17,7 +25,7 @@ def _lines(sight: Sight) -> list[Body]:
 
 def _purchase(sight: Sight, *, expected: bool | None) -> tuple[str, PurchaseSaid]:
     """One that is expected, or seldom any."""
-    purchases, any_of_them = sight.book.purchases, sight.draws.seldom()
+    purchases, any_of_them = sight.book.purchases, sight.astray()
     fit = [n for n, each in purchases.items() if any_of_them or each.is_expected == expected]
     name = sight.known(fit)
     return name, purchases.get(name, PurchaseSaid("hall", {1: (PLAIN, 1, 0)}))
@@ -62,7 +70,7 @@ def cancel_purchase(sight: Sight) -> Body:
 
 def _transfer(sight: Sight, *, travels: bool) -> tuple[str, TransferSaid]:
     """One that is on its way, or not sent yet, or seldom any."""
-    transfers, any_of_them = sight.book.transfers, sight.draws.seldom()
+    transfers, any_of_them = sight.book.transfers, sight.astray()
     status = "sent" if travels else "placed"
     fit = [n for n, each in transfers.items() if any_of_them or each.status == status]
     name = sight.known(fit)
@@ -70,17 +78,19 @@ def _transfer(sight: Sight, *, travels: bool) -> tuple[str, TransferSaid]:
 
 
 def _from(sight: Sight, origin: str) -> list[Body]:
-    there = sorted(
-        sku for (sku, at), units in sight.book.places.items() if at == origin and units.on_hand
-    )
-    return [
-        {
-            "line": number,
-            "sku": sight.draws.pick(there or [PLAIN]),
-            "quantity": sight.draws.units(3),
-        }
-        for number in range(1, 1 + sight.draws.units(2))
-    ]
+    free = {
+        sku: units.on_hand - units.promised
+        for (sku, at), units in sight.book.places.items()
+        if at == origin and units.on_hand > units.promised
+    }
+    if not free:
+        raise NothingToDoError
+    lines = []
+    for number in range(1, 1 + sight.draws.units(2)):
+        sku = sight.draws.pick(sorted(free))
+        units = sight.draws.units(free[sku] + sight.draws.seldom())
+        lines.append({"line": number, "sku": sku, "quantity": units})
+    return lines
 
 
 def place_transfer(sight: Sight) -> Body:
