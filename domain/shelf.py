@@ -182,6 +182,13 @@ class StockDraft:
             self._find_what_is_missing(by, lots, cause=event_id)
         self._add(event, lots, occurred_at, event_id)
 
+    def hold_again(self) -> None:
+        """Hold what came in, or was let go, of lots that are recalled or have expired. Done at the
+        draft's end, and before anything of it is promised in the same command.
+        """
+        for held in () if self.lots is None else self.lots.held_again():
+            self.note(held)
+
     def on_hand_at(self, instant: datetime) -> int:
         """On hand by `occurred_at`. Raises HistoryNeededError, StaleHistoryError."""
         if not self._before.count_needs_history(instant):
@@ -202,8 +209,7 @@ class StockDraft:
 
     def stock_facts(self) -> list[Fact]:
         """Those on the stock's own stream, closed."""
-        for held in () if self.lots is None else self.lots.held_again():
-            self.note(held)
+        self.hold_again()
         stated = shortfall_left(self._before, self.stock)
         if stated is not None:
             self._add(stated, (), self._occasion.occurred_at)

@@ -110,14 +110,16 @@ def _in_returns(order: Order, shipment: Shipment) -> Iterator[ExceedsReturnable]
 
 
 def _commit_again(draft: OrderDraft, drafts: Drafts, shipment: Shipment) -> None:
-    """Exactly what the shipment took. What is not there for it any more waits, if the terms say so;
-    what waits already goes on waiting.
+    """Exactly what the shipment took. What is not there for it any more, or may not leave, waits if
+    the terms say so; what waits already goes on waiting.
     """
     order, skus = draft.order, skus_of(draft.order)
     own: dict[str, int] = {}
     for units in shipment.lines:
         stream = stock_stream(skus[units.line], units.location)
         own[stream] = own.get(stream, 0) + units.quantity
+    for stream in own:
+        drafts.of(stream).hold_again()
     rooms = Rooms(order.order_id, drafts, own)
     again, short = [], []
     for units in shipment.lines:

@@ -1,12 +1,15 @@
 """Orders of items tracked by lot: every unit that is picked, sent or taken back is of one."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import pytest
 
 from domain.events import ShippedLine, StockTraced
+from domain.lot import Lot
 from domain.named_units import LotQuantity, NamedUnits
 from domain.picking import pick
+from domain.register import NothingKnown
 from domain.returns import inspect_return
 from domain.shipments import cancel_shipment
 from domain.stock_facts import receive
@@ -117,3 +120,32 @@ def test_what_a_short_pick_misses_is_held_of_a_lot(world: OrderWorld) -> None:
     world.pick("o", "p", [units(1, 4)])
     assert lots(world) == {"L1": (5, 4, 1), "L2": (5, 0, 2)}
     promises_match(world)
+
+
+class AllRecalled(NothingKnown):
+    def lots(self, sku: str, names: Iterable[str]) -> Mapping[str, Lot | None]:
+        return {name: Lot(sku=sku, lot=name, locations=("X",), recall_id="R") for name in names}
+
+
+def test_what_comes_back_recalled_is_held_and_not_committed_again() -> None:
+    world = OrderWorld()
+    world.items["A"] = replace(item("A"), tracking="lot")
+    world.done(receive(world.shelf("A", "X"), 3, world.occasion(), units=of("L1", 3)))
+    world.place("o", line(1, 3), backorder=True)
+    world.ship("o", shipment_id="s")
+    shelves = {
+        stream: replace(shelf, identities=AllRecalled()) for stream, shelf in world.of("o").items()
+    }
+    decided = cancel_shipment(
+        world.order("o"),
+        "o",
+        "s",
+        reason="",
+        named={1: of("L1", 3)},
+        shelves=shelves,
+        occasion=world.occasion(),
+    )
+    world.done(decided)
+    stock = world.stock()
+    assert (stock.on_hand, stock.held, stock.committed, stock.waiting) == (3, 3, 0, 3)
+    assert stock.uncovered_stated == 0
