@@ -365,6 +365,9 @@ class OrderBook(StockBook):
     def record_payment(self, command: Any) -> None:
         """What follows from it are commands of the saga."""
 
+    def note_refund_due(self, command: Any) -> None:
+        assert self.orders[command.order_id].is_over
+
     def time_out_payment(self, command: Any) -> None:
         assert command.due_at <= self.now
         assert not self.orders[command.order_id].is_paid
