@@ -52,6 +52,7 @@ EXAMPLES: Mapping[str, Mapping[str, object]] = {
     "expire_lot": {**LOT, "location": "london"},
     "recall_lot": {**LOT, "recall_id": "R-2", "reason_code": "glass"},
     "end_recall": {**LOT, "recall_id": "R-2", "reason": "tested"},
+    "change_lot_expiry": {**LOT, "expires_on": "2027-03-31", "reason": "tested again"},
     "place_order": {
         "order_id": "SO-1",
         "customer": "C-77",

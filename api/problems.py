@@ -114,6 +114,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "lots_short": Kind(status=409, title="Too few units are neither expired nor held"),
     "lot_expiry_differs": Kind(status=409, title="The lot expires on another day"),
     "unknown_lot": Kind(status=404, title="There is no such lot"),
+    "lot_expiry_unchanged": Kind(status=409, title="The lot expires on that day already"),
     "lot_exists": Kind(status=409, title="The lot is registered already"),
     "lot_not_expired": Kind(status=409, title="The lot has not expired"),
     "lot_recalled": Kind(status=409, title="The lot is recalled already"),

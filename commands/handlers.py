@@ -179,6 +179,7 @@ HANDLERS: Mapping[type[Message], Handler] = {
     lot_say.ReleaseHold: _stock_command(lot_decisions.release_hold, also=_policy),
     lot_say.ExpireLot: _stock_command(lot_decisions.expire_lot),
     lot_say.RecallLot: _recall_command(lot_decisions.recall_lot),
+    lot_say.ChangeLotExpiry: _recall_command(lot_decisions.change_lot_expiry),
     lot_say.EndRecall: _recall_command(lot_decisions.end_recall),
     **ORDER_HANDLERS,
     reserve_say.ReserveCart: _cart_command(reserving.reserve_cart, _lines_to_reserve),

@@ -10,12 +10,21 @@ from commands import lot_messages as say
 from commands.answers import Result
 from commands.own_units import in_own_units
 from commands.view import CommandView
-from domain import holds, item, lot, recalls
-from domain.events import HandlingSet, LotRecalled, LotRegistered, RecallEnded, StockHeld
+from domain import holds, item, lot, lot_expiry, recalls
+from domain.events import (
+    HandlingSet,
+    LotExpiryChanged,
+    LotRecalled,
+    LotRegistered,
+    RecallEnded,
+    StockHeld,
+)
 from domain.grounds import Grounds, rules_of
 from domain.refusals import Refusal
 from domain.streams import item_stream, location_stream, lot_stream, sku_and_location
 from domain.values import Facts, Occasion
+
+OfLot = say.RecallLot | say.EndRecall | say.ChangeLotExpiry
 
 
 def set_handling(
@@ -101,7 +110,18 @@ def end_recall(command: say.EndRecall, view: CommandView, occasion: Occasion) ->
     return recalls.end_recall(known, proposed, shelves, occasion)
 
 
-def recall_streams(command: say.RecallLot | say.EndRecall, view: CommandView) -> Iterable[str]:
+def change_lot_expiry(
+    command: say.ChangeLotExpiry, view: CommandView, occasion: Occasion
+) -> Facts | Refusal:
+    proposed = LotExpiryChanged(
+        sku=command.sku, lot=command.lot, expires_on=command.expires_on, reason=command.reason
+    )
+    known = view.lot(command.sku, command.lot)
+    shelves = view.shelves(recalls.stock_streams(known))
+    return lot_expiry.change(known, proposed, shelves, occasion)
+
+
+def recall_streams(command: OfLot, view: CommandView) -> Iterable[str]:
     """The stocks of the lot's locations are known when the lot is: until then this raises."""
     yield lot_stream(command.sku, command.lot)
     yield item_stream(command.sku)
@@ -110,7 +130,7 @@ def recall_streams(command: say.RecallLot | say.EndRecall, view: CommandView) ->
         yield location_stream(sku_and_location(stream)[1])
 
 
-def recall_result(command: say.RecallLot | say.EndRecall, view: CommandView) -> Result:
+def recall_result(command: OfLot, view: CommandView) -> Result:
     """Every location that has units of the lot."""
     holders = []
     for stream in recalls.stock_streams(view.lot(command.sku, command.lot)):

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from commands.fields import Approver, Day, Id, InUnit, Note, Quantity, ReasonCode
+from commands.fields import Approver, Day, Id, InUnit, Note, Quantity, Reason, ReasonCode
 from commands.message import Message
 from domain.events import Removal
 from domain.values import SHELF_LIFE_DAYS_MAX
@@ -57,6 +57,20 @@ class RegisterLot(Message):
         if self.made_on and self.expires_on and self.expires_on < self.made_on:
             raise PydanticCustomError("days", "expires_on must not be before made_on")
         return self
+
+
+class ChangeLotExpiry(Message):
+    """Put a lot's last good day right, or off: wherever its units are. What is held because it had
+    expired is let go, or what has expired by the new day is held.
+    """
+
+    type_name: ClassVar = "change_lot_expiry"
+
+    type: Literal["change_lot_expiry"]
+    sku: Id
+    lot: Id
+    expires_on: Annotated[Day, Field(description="Its last good day (UTC) from now on.")]
+    reason: Reason
 
 
 class HoldStock(Message):

@@ -49,6 +49,7 @@ from commands.fulfilment_messages import (
 from commands.kit_messages import Assemble, ComposeKit, DefineUnit, Disassemble
 from commands.lot_fields import LotFields
 from commands.lot_messages import (
+    ChangeLotExpiry,
     EndRecall,
     ExpireLot,
     HoldStock,
@@ -318,6 +319,7 @@ Command = Annotated[
     | ExpireLot
     | RecallLot
     | EndRecall
+    | ChangeLotExpiry
     | PlaceOrder
     | AllocateOrder
     | AllocateBackorders

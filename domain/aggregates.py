@@ -45,6 +45,7 @@ from domain.events import (
     KitComposed,
     LocationNested,
     LocationRegistered,
+    LotExpiryChanged,
     LotLocated,
     LotRecalled,
     LotRegistered,
@@ -139,7 +140,7 @@ def evolve(state: State | None, event: Event, occurred_at: datetime) -> State | 
             return location.evolve(place, event, occurred_at)
         case ChargeRecorded():
             return charge.evolve(None, event, occurred_at)
-        case LotRegistered() | LotLocated() | LotRecalled() | RecallEnded():
+        case LotRegistered() | LotLocated() | LotExpiryChanged() | LotRecalled() | RecallEnded():
             return lot.evolve(state if isinstance(state, Lot) else None, event, occurred_at)
         case SerialPlaced() | SerialLeft():
             return serial.evolve(state if isinstance(state, Serial) else None, event, occurred_at)

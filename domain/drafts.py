@@ -34,12 +34,13 @@ class Drafts:
                 self._register = draft.lots.register
         return draft
 
-    def tell(self, lot: Lot, event: LotEvent) -> None:
+    def tell(self, lot: Lot, event: LotEvent) -> Fact:
         """Add a fact of a lot, for the drafts to heed. `lot` is its state before."""
         if self._register is None:
             self._register = Register(NOTHING_KNOWN, self.occasion)
         self._register.know(lot)
         self._register.tell(event)
+        return self._register.lot_facts[-1]
 
     def facts(self, *first: Fact) -> Facts | Refusal:
         """Those given, and then all drafts', stock by stock; or the first refusal, with the others

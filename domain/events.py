@@ -69,7 +69,7 @@ from domain.facts.items import (
 )
 from domain.facts.lines import LineLot, LineUnits
 from domain.facts.locations import LocationNested, LocationRegistered, LocationType
-from domain.facts.lots import LotLocated, LotRecalled, LotRegistered, RecallEnded
+from domain.facts.lots import LotExpiryChanged, LotLocated, LotRecalled, LotRegistered, RecallEnded
 from domain.facts.moves import (
     StockArrived,
     StockConsumed,
@@ -223,7 +223,7 @@ ChargeEvent = ChargeRecorded
 CartEvent = CartReserved | CartExtended | CartReleased | CartExpired | CartConverted
 PolicyEvent = PolicySet | ReservedUnitsCounted | QuotaOpened
 ReplayEvent = ReplayPromoted | ReplayRolledBack
-LotEvent = LotRegistered | LotLocated | LotRecalled | RecallEnded
+LotEvent = LotRegistered | LotLocated | LotExpiryChanged | LotRecalled | RecallEnded
 SerialEvent = SerialPlaced | SerialLeft
 AssemblyEvent = KitAssembled | KitDisassembled
 CountEvent = (

@@ -6,7 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import assert_never
 
-from domain.events import LotEvent, LotLocated, LotRecalled, LotRegistered, RecallEnded
+from domain.events import (
+    LotEvent,
+    LotExpiryChanged,
+    LotLocated,
+    LotRecalled,
+    LotRegistered,
+    RecallEnded,
+)
 from domain.item import Item
 from domain.refusals import Refusal, UnknownItem
 from domain.refusals_lots import LotExists, LotsNotTaken
@@ -16,7 +23,9 @@ from domain.values import Fact, Facts, Occasion
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lot:
-    """`locations`: every place that ever had units of it, in the order they came there."""
+    """`locations`: every place that ever had units of it, in the order they came there. `formerly`:
+    last good days that were told before: what speaks of one means this lot all the same.
+    """
 
     sku: str
     lot: str
@@ -25,6 +34,7 @@ class Lot:
     origin: str = ""
     locations: tuple[str, ...] = ()
     recall_id: str | None = None
+    formerly: tuple[date, ...] = ()
 
     def expired(self, today: date) -> bool:
         return self.expires_on is not None and self.expires_on < today
@@ -49,6 +59,9 @@ def evolve(
     match event:
         case LotLocated(location=location):
             return replace(lot, locations=(*lot.locations, location))
+        case LotExpiryChanged(expires_on=expires_on):
+            former = () if lot.expires_on is None else (lot.expires_on,)
+            return replace(lot, expires_on=expires_on, formerly=(*lot.formerly, *former))
         case LotRecalled(recall_id=recall_id):
             return replace(lot, recall_id=recall_id)
         case RecallEnded():

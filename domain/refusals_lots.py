@@ -3,7 +3,7 @@
 naming      LotsNotTaken LotsMissing LotNamedTwice LotsDoNotAddUp
 units       LotShort LotsShort LotExpiryDiffers SerialInPlace
 holds       UnknownHold HoldExists ExceedsHold HoldOfItsLot NothingToHold
-lots        UnknownLot LotExists LotNotExpired LotRecalledAlready RecallNotOpen
+lots        UnknownLot LotExists LotNotExpired LotExpiryUnchanged LotRecalledAlready RecallNotOpen
 """
 
 from __future__ import annotations
@@ -171,6 +171,18 @@ class LotExpiryDiffers(Refusal):
             f"Lot {self.lot} of {self.sku} {known}, not on {self.given}: leave the day out, or "
             "name another lot."
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LotExpiryUnchanged(Refusal):
+    code: ClassVar[str] = "lot_expiry_unchanged"
+    sku: str
+    lot: str
+    expires_on: date
+
+    def sentence(self) -> str:
+        day = self.expires_on.isoformat()
+        return f"Lot {self.lot} of {self.sku} expires on {day} already; give another day."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

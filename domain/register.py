@@ -114,7 +114,8 @@ class Register:
         self.know_lots(item.sku, came)
         for each in units:
             known = self.lot(item.sku, each.lot)
-            if known is not None and each.expires_on not in (None, known.expires_on):
+            days = () if known is None else (None, known.expires_on, *known.formerly)
+            if known is not None and each.expires_on not in days:
                 return LotExpiryDiffers(
                     sku=item.sku, lot=each.lot, expires_on=known.expires_on, given=each.expires_on
                 )

@@ -60,6 +60,7 @@ TYPE_NAMES: Mapping[type, str] = {
     facts.LotRegistered: "lot.registered.v1",
     facts.LotLocated: "lot.located.v1",
     facts.LotRecalled: "lot.recalled.v1",
+    facts.LotExpiryChanged: "lot.expiry_changed.v1",
     facts.RecallEnded: "lot.recall_ended.v1",
     facts.SerialPlaced: "serial.placed.v1",
     facts.SerialLeft: "serial.left.v1",

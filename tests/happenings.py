@@ -58,7 +58,13 @@ def stream_of(event: Event) -> str:
             return location_stream(event.location)
         case facts.ChargeRecorded():
             return charge_stream(event.charge_id)
-        case facts.LotRegistered() | facts.LotLocated() | facts.LotRecalled() | facts.RecallEnded():
+        case (
+            facts.LotRegistered()
+            | facts.LotLocated()
+            | facts.LotExpiryChanged()
+            | facts.LotRecalled()
+            | facts.RecallEnded()
+        ):
             return lot_stream(event.sku, event.lot)
         case facts.SerialPlaced() | facts.SerialLeft():
             return serial_stream(event.sku, event.serial)
@@ -277,6 +283,7 @@ def _a_lot(number: int, units: int, stock: dict[str, Any]) -> list[Event]:
     return [
         facts.LotRegistered(**lot, expires_on=START.date(), origin=f"dairy {units}"),
         facts.LotLocated(**lot, location=stock["location"]),
+        facts.LotExpiryChanged(**lot, expires_on=START.date() + timedelta(units), reason="misread"),
         facts.LotRecalled(**lot, recall_id="R", reason_code="glass"),
         facts.RecallEnded(**lot, recall_id="R"),
     ]

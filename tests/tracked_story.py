@@ -102,10 +102,18 @@ async def held(side: WriteSide) -> None:
         {"type": "release_hold", "key": "h5", **HALL, "hold_id": "q1"},
         {"type": "ship_stock", "key": "h6", **SHOP, "quantity": 1},
         {"type": "end_recall", "key": "h7", **lot},
+        {
+            "type": "change_lot_expiry",
+            "key": "h7-day",
+            "sku": lot["sku"],
+            "lot": lot["lot"],
+            "expires_on": "2100-12-31",
+            "reason": "tested again",
+        },
         {"type": "ship_stock", "key": "h8", **SHOP, "quantity": 1},
         {"type": "expire_lot", "key": "h9", **SHOP, "lot": "L2"},
     ]
-    outcomes = [*["accepted"] * 6, "refused", "accepted", "accepted", "refused"]
+    outcomes = [*["accepted"] * 6, "refused", *["accepted"] * 3, "refused"]
     await told(side, commands, *outcomes)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from typing import TypeGuard
 
 from commands.processes.process import Happened, Instance, Reaction, Sent, Task
 from domain.events import StockTraced
@@ -17,15 +18,15 @@ from domain.streams import id_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpiringLot:
-    """`expires_on` is the last good day."""
+    """`expires_on` is the last good day; None: none was told yet."""
 
     units: int
-    expires_on: date
+    expires_on: date | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpiringStock:
-    """By lot: those with units here that have a last good day."""
+    """By lot: those with units here; of serials only those that have a last good day."""
 
     lots: Mapping[str, ExpiringLot] = field(default_factory=dict)
 
@@ -55,20 +56,20 @@ class LotExpiry:
             known = lots.pop(traced.lot, None)
             expires_on = traced.expires_on or (known.expires_on if known else None)
             units = traced.on_hand + (known.units if known else 0)
-            # The last day there is stands for never: no day comes after it.
-            if expires_on is not None and expires_on < date.max and units > 0:
+            if units > 0 and (expires_on is not None or not happened.event.serials):
                 lots[traced.lot] = ExpiringLot(units=units, expires_on=expires_on)
         if lots == before:
             return Reaction(state=state)
         gone = [
             _task_id(instance, lot, was.expires_on)
             for lot, was in before.items()
-            if lot not in lots or lots[lot].expires_on != was.expires_on
+            if _ends(was.expires_on) and (lot not in lots or lots[lot].expires_on != was.expires_on)
         ]
         tasks = [
             _expiry(instance, lot, now.expires_on)
             for lot, now in lots.items()
-            if lot not in before or before[lot].expires_on != now.expires_on
+            if _ends(now.expires_on)
+            and (lot not in before or before[lot].expires_on != now.expires_on)
         ]
         left = ExpiringStock(lots=lots) if lots else None
         return Reaction(state=left, tasks=tuple(tasks), cancelled=tuple(gone))
@@ -79,6 +80,11 @@ class LotExpiry:
         """Held or not, a lot expires once at a stock: units that come later are told as expired."""
         del sent, instance
         return Reaction(state=state)
+
+
+def _ends(expires_on: date | None) -> TypeGuard[date]:
+    """The last day there is stands for never: no day comes after it."""
+    return expires_on is not None and expires_on < date.max
 
 
 def _task_id(instance: Instance, lot: str, expires_on: date) -> str:

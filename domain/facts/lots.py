@@ -27,6 +27,16 @@ class LotLocated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LotExpiryChanged:
+    """Its last good day is another one, wherever its units are: it was told wrong, or put off."""
+
+    sku: str
+    lot: str
+    expires_on: date
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LotRecalled:
     """All its units are held wherever they are, and whatever of it still comes in."""
 

@@ -25,6 +25,7 @@ TraceCause = Literal[
     "arrived",
     "consumed",
     "produced",
+    "redated",
 ]
 
 
@@ -32,7 +33,7 @@ TraceCause = Literal[
 class TracedUnits:
     """Signed units of one lot (or serial) by which its on hand, picked and held change here.
 
-    `expires_on` is the lot's, told whenever units of it come in.
+    `expires_on` is the lot's, told whenever units of it come in, and alone when it is changed.
     """
 
     lot: str
@@ -45,7 +46,8 @@ class TracedUnits:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockTraced:
     """Which lots (or serials) the fact before it moved: of an item that is tracked, every fact
-    that moves on hand, picked or held is followed by one, in the same command.
+    that moves on hand, picked or held is followed by one, in the same command. So is a lot's other
+    last good day (`redated`), at each place that has units of it.
 
     `cause` says what that fact was. `order_id` and `line` are those it names; `reference` is the id
     of whatever else it names: a shipment, reservation, transfer, move, assembly, hold or count.

@@ -24,7 +24,13 @@ def _refs(lot: Lot) -> Iterator[str]:
 
 LOTS = Kind(
     name="lot",
-    types=("lot.registered.v1", "lot.located.v1", "lot.recalled.v1", "lot.recall_ended.v1"),
+    types=(
+        "lot.registered.v1",
+        "lot.located.v1",
+        "lot.expiry_changed.v1",
+        "lot.recalled.v1",
+        "lot.recall_ended.v1",
+    ),
     state=Lot,
     fold=one_by_one(evolve),
     status=_status,

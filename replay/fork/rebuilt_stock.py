@@ -97,6 +97,7 @@ REBUILT: Rebuilds = {
     facts.CountSubmitted: _posted(count_say.SubmitCount),
     facts.CountPosted: _posted(count_say.PostCountPart),
     facts.LotRecalled: same_fields(lot_say.RecallLot, *_LOT, "recall_id", "reason_code", "reason"),
+    facts.LotExpiryChanged: same_fields(lot_say.ChangeLotExpiry, *_LOT, "expires_on", "reason"),
     facts.RecallEnded: same_fields(lot_say.EndRecall, *_LOT, "recall_id", "reason"),
     facts.StockWrittenOff: _gone,
     facts.StockReceived: with_lots(same_fields(say.ReceiveStock, *_SHELF, "quantity", "document")),

@@ -14,6 +14,7 @@ class LotDocument:
         self._registered: Data = {}
         self._locations: list[str] = []
         self._recall: str | None = None
+        self._formerly: list[str] = []
 
     def apply(self, row: EventRow, data: Data) -> None:
         if row.type == "lot.registered.v1":
@@ -22,13 +23,17 @@ class LotDocument:
                 "made_on": data.get("made_on"),
                 "origin": data.get("origin", ""),
             }
-            self._locations, self._recall = [], None
+            self._locations, self._recall, self._formerly = [], None, []
             return
         if not self._registered:
             raise ValueError("the lot was never registered")
         match row.type:
             case "lot.located.v1":
                 self._locations.append(data["location"])
+            case "lot.expiry_changed.v1":
+                if self._registered["expires_on"] is not None:
+                    self._formerly.append(self._registered["expires_on"])
+                self._registered["expires_on"] = data["expires_on"]
             case "lot.recalled.v1":
                 self._recall = data["recall_id"]
             case "lot.recall_ended.v1":
@@ -54,11 +59,18 @@ class LotDocument:
             **self._registered,
             "locations": self._locations,
             "recall_id": self._recall,
+            "formerly": self._formerly,
         }
 
 
 KIND = DocumentKind(
-    types=("lot.registered.v1", "lot.located.v1", "lot.recalled.v1", "lot.recall_ended.v1"),
+    types=(
+        "lot.registered.v1",
+        "lot.located.v1",
+        "lot.expiry_changed.v1",
+        "lot.recalled.v1",
+        "lot.recall_ended.v1",
+    ),
     begin=LotDocument,
     names=("sku", "lot"),
 )

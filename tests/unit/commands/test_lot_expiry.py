@@ -49,7 +49,7 @@ def test_a_lot_expires_on_the_day_after_its_last_good_one() -> None:
 
 
 def test_a_lot_that_is_good_until_the_last_day_there_is_never_expires() -> None:
-    assert reactions(came(5, date.max)) == [Reaction(state=None)]
+    assert [answer.tasks for answer in reactions(came(5, date.max))] == [()]
 
 
 def test_more_of_a_lot_expires_with_it() -> None:
@@ -64,7 +64,14 @@ def test_a_lot_of_which_nothing_is_left_does_not_expire() -> None:
 
 def test_a_lot_without_a_last_good_day_never_expires() -> None:
     (answer,) = reactions(came(5, None))
-    assert answer == Reaction(state=None)
+    assert answer.tasks == ()
+
+
+def test_a_lot_that_is_given_a_last_good_day_expires_after_it() -> None:
+    _, dated = reactions(came(5, None), came(0))
+    assert [task.due_at for task in dated.tasks] == [datetime(2026, 4, 1, tzinfo=UTC)]
+    _, never = reactions(came(5), came(0, date.max))
+    assert (len(never.cancelled), never.tasks) == (1, ())
 
 
 def test_another_last_good_day_is_another_task() -> None:

@@ -56,6 +56,8 @@ GOODS: list[Command] = [
     {"type": "recall_lot", "sku": "C", "lot": "L2", "recall_id": "r", "reason_code": "glass"},
     {"type": "receive_stock", **LOTS, "quantity": 1, "lots": named(("L2", 1))},
     {"type": "end_recall", "sku": "C", "lot": "L2", "recall_id": "r"},
+    {"type": "change_lot_expiry", "sku": "C", "lot": "L2", "expires_on": "2100-01-01",
+     "reason": "tested again"},
     {"type": "move_stock", "sku": "C", "origin": "WH", "destination": "SHOP", "quantity": 2,
      "move_id": "m"},
     {"type": "assemble", "sku": "K", "location": "WH", "quantity": 2, "assembly_id": "k1"},
