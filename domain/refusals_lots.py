@@ -181,8 +181,8 @@ class LotExpiryUnchanged(Refusal):
     expires_on: date
 
     def sentence(self) -> str:
-        day = self.expires_on.isoformat()
-        return f"Lot {self.lot} of {self.sku} expires on {day} already; give another day."
+        known = f"Lot {self.lot} of {self.sku} expires on {self.expires_on}"
+        return f"{known} already; give another day."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
