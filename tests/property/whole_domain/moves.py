@@ -30,6 +30,7 @@ AREAS: Mapping[str, tuple[Move, ...]] = {
         *(stock.release_hold,) * 2,
         stock.write_off_stock,
         stock.expire_lot,
+        stock.change_lot_expiry,
         *(stock.recall_lot,) * 2,
         stock.end_recall,
         stock.set_handling,

@@ -259,6 +259,12 @@ class StockBook:
     def register_lot(self, command: Any) -> None:
         self.last_days[command.sku, command.lot] = command.expires_on
 
+    def change_lot_expiry(self, command: Any) -> None:
+        """What has expired by the new day is held by events; what has not any more is let go."""
+        self.last_days[command.sku, command.lot] = command.expires_on
+        if command.expires_on >= self.now.date():
+            self._let_go_everywhere(command.sku, f"expired:{command.lot}")
+
     def hold_stock(self, command: Any) -> None:
         units = self.units(command.sku, command.location)
         units.hold(command.hold_id, {command.lot or "": command.quantity})
@@ -281,10 +287,12 @@ class StockBook:
 
     def end_recall(self, command: Any) -> None:
         self.recalled.discard((command.sku, command.lot))
-        hold_id = f"recalled:{command.lot}"
-        for (sku, location), units in list(self.places.items()):
-            if sku == command.sku and hold_id in units.held:
-                self.units(sku, location).let_go(hold_id, Counter(units.held[hold_id]))
+        self._let_go_everywhere(command.sku, f"recalled:{command.lot}")
+
+    def _let_go_everywhere(self, sku: str, hold_id: str) -> None:
+        for (of, location), units in list(self.places.items()):
+            if of == sku and hold_id in units.held:
+                self.units(of, location).let_go(hold_id, Counter(units.held[hold_id]))
 
     # --- carts and policy
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from tests.property.whole_domain.sight import KIT, LOT, LOTS, PLACES, PLAIN, SERIAL, Body, Sight
 
 APPROVER = "sub_" + "ab" * 16
@@ -114,6 +116,11 @@ def move_stock(sight: Sight) -> Body:
 def register_lot(sight: Sight) -> Body:
     body = {"sku": LOT, "lot": sight.draws.pick(LOTS)}
     return body | {"expires_on": sight.day()} if sight.draws.flag() else body
+
+
+def change_lot_expiry(sight: Sight) -> Body:
+    day = sight.day() - timedelta(days=sight.draws.below(3))
+    return {"sku": LOT, "lot": sight.draws.pick(LOTS), "expires_on": day, "reason": "misread"}
 
 
 def hold_stock(sight: Sight) -> Body:
