@@ -52,10 +52,11 @@ class Book(SupplyBook):
             return
         room = self.room(command.sku, command.location)
         room -= self._come_first(command.sku, command.location)
+        wanted = self.own(command.sku, command.quantity, command.unit)
         if done.accepted:
-            assert command.quantity <= room
+            assert wanted <= room
         elif done.answer.code == "insufficient_stock":
-            assert command.quantity > room
+            assert wanted > room
 
     def _come_first(self, sku: str, location: str) -> int:
         """Units that orders wait for which take what there is."""

@@ -177,6 +177,8 @@ class Ledgers:
                 first_position=body.get("first_position"),
                 last_position=body.get("last_position"),
             )
+        written = {(new.ledger, new.stream) for new in decided.events}
+        assert batch.changed.keys() == written, "nothing else changes, in no other ledger either"
         self.memory.confirm(batch.changed, batch.rewritten, position=len(self.log))
         self.memory.trim_histories(0)
 

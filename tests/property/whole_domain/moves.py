@@ -10,7 +10,7 @@ from contextlib import suppress
 from tests.property.whole_domain import order_moves as orders
 from tests.property.whole_domain import stock_moves as stock
 from tests.property.whole_domain import supply_moves as supply
-from tests.property.whole_domain.sight import Body, NothingToDoError, Sight
+from tests.property.whole_domain.sight import PLAIN, Body, NothingToDoError, Sight
 
 Move = Callable[[Sight], Body]
 
@@ -133,8 +133,21 @@ def possible(area: str, sight: Sight) -> tuple[str, Body]:
     start = sight.draws.below(len(moves))
     for move in (*moves[start:], *moves[:start], *OTHERWISE.get(area, ALWAYS)):
         with suppress(NothingToDoError):
-            return move.__name__, move(sight)
+            return move.__name__, _in_cases(move(sight), sight)
     raise AssertionError("something can always come in")
+
+
+def _in_cases(body: Body, sight: Sight) -> Body:
+    """Seldom told in another unit than the item's own."""
+    order = sight.book.orders.get(body.get("order_id", ""))
+    for each in (body, *(body.get("lines") or ())):
+        sku = each.get("sku")
+        if sku is None and order is not None and "line" in each:
+            line = order.lines.get(each["line"])
+            sku = line and line.sku
+        if sku == PLAIN and each.get("quantity") and sight.draws.seldom(6):
+            each |= {"unit": "case", "quantity": sight.draws.units(2)}
+    return body
 
 
 def command_types() -> frozenset[str]:

@@ -223,7 +223,8 @@ class OrderBook(StockBook):
         if command.lines is None:
             wanted = {at: units for at, units in free.items() if at[1] == command.location}
         else:
-            wanted = {(each.line, command.location): each.quantity for each in command.lines}
+            found = self._by_line(order, command.lines)
+            wanted = {(line, command.location): units for line, units in found.items()}
         assert all(units <= free[at] for at, units in wanted.items())
         order.lists[command.pick_id] = Counter(wanted)
 
@@ -235,7 +236,7 @@ class OrderBook(StockBook):
         wanted = order.lists.pop(command.pick_id)
         taken = wanted.copy()
         if command.lines is not None:
-            found = {each.line: each.quantity for each in command.lines}
+            found = self._by_line(order, command.lines)
             taken = Counter({at: found.get(at[0], 0) for at in wanted})
         assert taken <= wanted <= order.committed
         order.committed -= wanted
@@ -249,7 +250,8 @@ class OrderBook(StockBook):
         if command.lines is None:
             packed = Counter({at: n for at, n in order.loose.items() if at[1] == command.location})
         else:
-            packed = Counter({(x.line, command.location): x.quantity for x in command.lines})
+            found = self._by_line(order, command.lines)
+            packed = Counter({(line, command.location): units for line, units in found.items()})
         assert packed <= order.loose
         order.loose -= packed
         order.packed += packed
@@ -269,9 +271,8 @@ class OrderBook(StockBook):
         order = self.orders[order_id]
         (event,) = (each for each in self.choices.of(OrderShipped) if each.order_id == order_id)
         leaving = Counter(dict(self._at(order, event)))
-        for line in named:
-            sent = sum(units for at, units in leaving.items() if at[0] == line.line)
-            assert sent == sum(each.quantity for each in named if each.line == line.line)
+        for line, wanted in self._by_line(order, named).items():
+            assert wanted == sum(units for at, units in leaving.items() if at[0] == line)
         packed: Counter[At] = Counter()
         for name in event.parcels:
             packed += order.parcels.pop(name)
@@ -291,6 +292,13 @@ class OrderBook(StockBook):
         for (sku, location), units in by_place.items():
             self.leave(sku, location, units)
         self._stand(order_id)
+
+    def _by_line(self, order: OrderSaid, lines: Any) -> Counter[int]:
+        found: Counter[int] = Counter()
+        for each in lines:
+            sku = order.lines[each.line].sku
+            found[each.line] += self.own(sku, each.quantity, each.unit)
+        return found
 
     def _at(self, order: OrderSaid, event: OrderShipped) -> Iterator[tuple[At, int]]:
         for line in event.lines:
@@ -331,7 +339,7 @@ class OrderBook(StockBook):
 
     def request_return(self, command: Any) -> None:
         order = self.orders[command.order_id]
-        wanted = Counter({line.line: line.quantity for line in command.lines})
+        wanted = self._by_line(order, command.lines)
         order.due[command.return_id] = wanted
         sent: Counter[int] = Counter()
         for (number, _), units in order.shipped.items():
@@ -342,12 +350,13 @@ class OrderBook(StockBook):
         order = self.orders[command.order_id]
         due = order.due[command.return_id]
         for line in command.lines:
-            due[line.line] -= line.quantity
+            sku = order.lines[line.line].sku
+            quantity = self.own(sku, line.quantity, line.unit)
+            due[line.line] -= quantity
             assert due[line.line] >= 0
             if line.outcome == "refuse":
                 continue
-            sku = order.lines[line.line].sku
-            lots = self.named(sku, line.quantity, line)
+            lots = self.named(sku, quantity, line)
             self.come(sku, command.location, lots, line)
             if line.outcome == "damage":
                 self.units(sku, command.location).hold(DAMAGED, lots)

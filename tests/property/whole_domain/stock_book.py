@@ -214,7 +214,8 @@ class StockBook:
 
     def reserve_stock(self, command: Any) -> None:
         place = (command.sku, command.location)
-        self.reserve(command.reservation_id, [(place, command.quantity)], command.expires_at)
+        quantity = self.own(command.sku, command.quantity, command.unit)
+        self.reserve(command.reservation_id, [(place, quantity)], command.expires_at)
 
     def extend_reservation(self, command: Any) -> None:
         units = self.units(command.sku, command.location)
@@ -239,7 +240,8 @@ class StockBook:
                 del units.reserved[command.reservation_id]
 
     def return_stock(self, command: Any) -> None:
-        lots = self.named(command.sku, command.quantity, command)
+        quantity = self.own(command.sku, command.quantity, command.unit)
+        lots = self.named(command.sku, quantity, command)
         self.come(command.sku, command.location, lots, command)
         if command.to == "damaged":
             self.units(command.sku, command.location).hold(DAMAGED, lots)
@@ -251,7 +253,8 @@ class StockBook:
             self.units(command.sku, command.location).let_go(command.hold_id, lots)
 
     def move_stock(self, command: Any) -> None:
-        lots = self.leave(command.sku, command.origin, command.quantity, command)
+        quantity = self.own(command.sku, command.quantity, command.unit)
+        lots = self.leave(command.sku, command.origin, quantity, command)
         self.come(command.sku, command.destination, lots)
 
     # --- lots and holds
@@ -267,11 +270,14 @@ class StockBook:
 
     def hold_stock(self, command: Any) -> None:
         units = self.units(command.sku, command.location)
-        units.hold(command.hold_id, {command.lot or "": command.quantity})
+        quantity = self.own(command.sku, command.quantity, command.unit)
+        units.hold(command.hold_id, {command.lot or "": quantity})
 
     def release_hold(self, command: Any) -> None:
         units = self.units(command.sku, command.location)
-        quantity = command.quantity or units.held[command.hold_id].total()
+        quantity = units.held[command.hold_id].total()
+        if command.quantity is not None:
+            quantity = self.own(command.sku, command.quantity, command.unit)
         place = (command.sku, command.location)
         lots: Lots = {"": quantity}
         if self.items[command.sku].tracking != "none":
@@ -297,7 +303,10 @@ class StockBook:
     # --- carts and policy
 
     def reserve_cart(self, command: Any) -> None:
-        lines = [((line.sku, line.location), line.quantity) for line in command.lines]
+        lines = [
+            ((line.sku, line.location), self.own(line.sku, line.quantity, line.unit))
+            for line in command.lines
+        ]
         self.reserve(command.reservation_id, lines, command.expires_at)
         cart = CartSaid(command.expires_at, {place for place, _ in lines})
         self.carts[command.reservation_id] = cart

@@ -41,8 +41,6 @@ def receive_stock(sight: Sight) -> Body:
     shelf, units = sight.shelf(), sight.draws.units()
     if shelf["sku"] == SERIAL:
         units = min(units, 3)
-    if shelf["sku"] == PLAIN and sight.draws.seldom() and "case" in sight.book.items[PLAIN].units:
-        return {**shelf, "quantity": units, "unit": "case", **sight.when()}
     return {**shelf, "quantity": units, **sight.coming(shelf["sku"], units), **sight.when()}
 
 

@@ -115,7 +115,7 @@ class SupplyBook(OrderBook):
     # --- transfers and crossings
 
     def place_transfer(self, command: Any) -> None:
-        lines = {line.line: (line.sku, line.quantity) for line in command.lines}
+        lines = {line.line: (line.sku, self._bought(line)) for line in command.lines}
         transfer = TransferSaid(command.origin, command.destination, lines)
         self.transfers[command.transfer_id] = transfer
 
@@ -123,7 +123,10 @@ class SupplyBook(OrderBook):
         transfer = self.transfers[command.transfer_id]
         sent = {number: units for number, (_, units) in transfer.lines.items()}
         if command.lines is not None:
-            sent = {line.line: line.quantity for line in command.lines}
+            sent = {
+                line.line: self.own(transfer.lines[line.line][0], line.quantity, line.unit)
+                for line in command.lines
+            }
         (event,) = self.choices.of(TransferDispatched)
         self._send(transfer, sent, event)
         self._in_transit(command.transfer_id, transfer, transfer.destination)
@@ -162,7 +165,7 @@ class SupplyBook(OrderBook):
     def _arrived(self, sku: str, line: Any, way: Counter[str]) -> Lots:
         """Lots that are not named are those that were sent, in that order."""
         if self.items[sku].tracking == "none" or line.lots or line.serials:
-            return self.named(sku, line.quantity, line)
+            return self.named(sku, self.own(sku, line.quantity, line.unit), line)
         left, found = line.quantity, {}
         for lot, units in way.items():
             found[lot] = min(left, units)
@@ -196,11 +199,11 @@ class SupplyBook(OrderBook):
             units.expected["transfer", document, number] = lots.total()
 
     def dispatch_crossing(self, command: Any) -> None:
-        lines = {line.line: (line.sku, line.quantity) for line in command.lines}
+        lines = {line.line: (line.sku, self._bought(line)) for line in command.lines}
         crossing = TransferSaid(command.origin, command.destination, lines)
         self.crossings[command.crossing_id] = crossing
         (event,) = self.choices.of(CrossingDispatched)
-        self._send(crossing, {line.line: line.quantity for line in command.lines}, event)
+        self._send(crossing, {number: units for number, (_, units) in lines.items()}, event)
         self._in_transit(f" {command.crossing_id}", crossing, crossing.origin)
 
     def arrive_crossing(self, command: Any) -> None:
