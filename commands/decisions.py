@@ -181,17 +181,3 @@ def reserve_stock(
         occasion,
         policy=view.policy(),
     )
-
-
-def release_reservation(
-    command: say.ReleaseReservation, view: CommandView, occasion: Occasion
-) -> Facts | Refusal:
-    stock = view.stock(command.sku, command.location)
-    return promises.release(stock, command.reservation_id, occasion)
-
-
-def expire_reservation(
-    command: say.ExpireReservation, view: CommandView, occasion: Occasion
-) -> Facts | Refusal:
-    stock = view.stock(command.sku, command.location)
-    return promises.expire(stock, command.reservation_id, occasion)

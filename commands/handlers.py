@@ -121,6 +121,11 @@ def _cart_command(decide: Decide, streams: Streams) -> Handler:
     )
 
 
+def _same_cart(command: Any) -> Iterable[str]:  # noqa: ANN401 - any that names a reservation
+    """The cart that a reservation of one stock may be a part of."""
+    return (cart_stream(command.reservation_id),)
+
+
 def _lines_to_reserve(command: reserve_say.ReserveCart, _: CommandView) -> Iterable[str]:
     yield cart_stream(command.reservation_id)
     yield POLICY_STREAM
@@ -160,8 +165,8 @@ HANDLERS: Mapping[type[Message], Handler] = {
     say.AdjustStock: _stock_command(decisions.adjust_stock, also=_policy),
     say.CountStock: _stock_command(decisions.count_stock),
     say.ReserveStock: _stock_command(decisions.reserve_stock, also=lambda _: (POLICY_STREAM,)),
-    say.ReleaseReservation: _stock_command(decisions.release_reservation),
-    say.ExpireReservation: _stock_command(decisions.expire_reservation),
+    say.ReleaseReservation: _stock_command(reserving.release_reservation, also=_same_cart),
+    say.ExpireReservation: _stock_command(reserving.expire_reservation, also=_same_cart),
     say.ShipStock: _stock_command(decisions.ship_stock),
     write_off_say.WriteOffStock: _stock_command(decisions.write_off_stock, also=_policy),
     say.ReturnStock: _stock_command(decisions.return_stock, order_of=attrgetter("order_id")),
@@ -188,7 +193,7 @@ HANDLERS: Mapping[type[Message], Handler] = {
     reserve_say.ExpireCart: _cart_command(reserving.expire_cart, _cart_streams),
     reserve_say.ExtendReservation: _stock_command(
         reserving.extend_reservation,
-        also=lambda command: (cart_stream(command.reservation_id), POLICY_STREAM),
+        also=lambda command: (*_same_cart(command), POLICY_STREAM),
     ),
     reserve_say.SetPolicy: _policy_command(reserving.set_policy),
     reserve_say.OpenQuota: _policy_command(reserving.open_quota),

@@ -8,6 +8,7 @@ Facts or a refusal. A stream that was not read before raises StreamNotLoadedErro
 from __future__ import annotations
 
 from commands import reservation_messages as say
+from commands.messages import ExpireReservation, ReleaseReservation
 from commands.own_units import in_own_units
 from commands.view import CommandView
 from domain import cart, policy, promises
@@ -66,10 +67,8 @@ def expire_cart(command: say.ExpireCart, view: CommandView, occasion: Occasion) 
 def extend_reservation(
     command: say.ExtendReservation, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
-    known = view.cart(command.reservation_id)
-    stream = stock_stream(command.sku, command.location)
-    if known is not None and known.ended is None and stream in known.stock_streams:
-        return PartOfCart(reservation_id=command.reservation_id)
+    if _is_part_of_cart(command, view):
+        return PartOfCart(reservation_id=command.reservation_id, remedy="extend_cart")
     return promises.extend(
         view.stock(command.sku, command.location),
         command.reservation_id,
@@ -77,6 +76,33 @@ def extend_reservation(
         occasion,
         policy=view.policy(),
     )
+
+
+def release_reservation(
+    command: ReleaseReservation, view: CommandView, occasion: Occasion
+) -> Facts | Refusal:
+    if _is_part_of_cart(command, view):
+        return PartOfCart(reservation_id=command.reservation_id, remedy="release_cart")
+    stock = view.stock(command.sku, command.location)
+    return promises.release(stock, command.reservation_id, occasion)
+
+
+def expire_reservation(
+    command: ExpireReservation, view: CommandView, occasion: Occasion
+) -> Facts | Refusal:
+    if _is_part_of_cart(command, view):
+        return PartOfCart(reservation_id=command.reservation_id, remedy="expire_cart")
+    stock = view.stock(command.sku, command.location)
+    return promises.expire(stock, command.reservation_id, occasion)
+
+
+def _is_part_of_cart(
+    command: say.ExtendReservation | ReleaseReservation | ExpireReservation, view: CommandView
+) -> bool:
+    """Whether this stock's share of an open cart is meant."""
+    known = view.cart(command.reservation_id)
+    stream = stock_stream(command.sku, command.location)
+    return known is not None and known.ended is None and stream in known.stock_streams
 
 
 def set_policy(command: say.SetPolicy, view: CommandView, occasion: Occasion) -> Facts | Refusal:

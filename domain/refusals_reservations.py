@@ -14,6 +14,7 @@ from typing import ClassVar, Literal
 from domain.refusals import Refusal
 
 CartEnding = Literal["released", "expired", "converted"]
+CartRemedy = Literal["extend_cart", "release_cart", "expire_cart"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +47,17 @@ class CartClosed(Refusal):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartOfCart(Refusal):
-    """One stock's share of a cart holds as long as the cart."""
+    """One stock's share of a cart holds as long as the cart. `remedy`: what is for all of it."""
 
     code: ClassVar[str] = "part_of_cart"
     reservation_id: str
+    remedy: CartRemedy
 
     def sentence(self) -> str:
-        return f"Reservation {self.reservation_id} is a cart; extend the cart as a whole."
+        return (
+            f"Reservation {self.reservation_id} is a cart; send {self.remedy}, which is for all "
+            "of it."
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
