@@ -129,8 +129,6 @@ def pick(
     draft, drafts = OrderDraft(ready, occasion), Drafts(shelves, occasion)
     location = pick_list.location
     draft.note(OrderPicked(order_id=order_id, pick_id=pick_id, location=location, lines=picked))
-    if refused := first(_take(ready, pick_id, location, picked, drafts, named=named)):
-        return refused
     short = [
         OrderUnits(line=each.line, location=location, quantity=each.missing)
         for each in picked
@@ -139,8 +137,11 @@ def pick(
     if short and ready.terms.backorder:
         draft.note(OrderBackordered(order_id=order_id, lines=tuple(short)))
         known = {line.line: line for line in ready.lines}
+        # Before they are given up: whoever is told of that sees somebody wait for what it frees.
         for missing in short:
             wait(drafts, ready, missing, known[missing.line])
+    if refused := first(_take(ready, pick_id, location, picked, drafts, named=named)):
+        return refused
     return drafts.facts(*draft.facts)
 
 

@@ -22,8 +22,10 @@ from domain.events import (
     StockReturned,
 )
 from domain.quantities import deltas
+from domain.refusals import Refusal
 from eventlog.codec import encode
 from tests.happenings import year
+from tests.order_world import OrderWorld, line, units
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HERE: dict[str, Any] = {"sku": "A", "location": "hall"}
@@ -151,3 +153,16 @@ def test_the_same_events_say_the_same_tasks() -> None:
     first, again = (Story().tell(WAITS, CAME, CAME).answer() for _ in range(2))
     assert first.tasks == again.tasks
     assert replace(first.tasks[0]) == again.tasks[0]
+
+
+def test_what_a_short_pick_gives_up_is_there_for_whoever_waits_by_it() -> None:
+    world = OrderWorld()
+    world.receive(3, "A", "hall")
+    world.place("o", line(1, 1, "A", "hall"), allocation="partial", backorder=True)
+    world.list_picks("o", "p", "hall")
+    done = world.pick("o", "p", [units(1, 0)])
+    assert not isinstance(done, Refusal)
+    told = [event for event in done if getattr(event, "sku", None) == "A"]
+    assert len(Story().tell(*told).tasks) == 1
+    assert not isinstance(world.serve("A", "hall"), Refusal)
+    assert (world.stock("A", "hall").committed, world.stock("A", "hall").waiting) == (1, 0)
