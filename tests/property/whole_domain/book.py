@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -45,18 +46,64 @@ class Book(SupplyBook):
             for (of, _), units in self.places.items():
                 assert of != sku or not units.sendable(lot)
 
+    def at_rest(self) -> None:
+        """Process managers have done what was due: nobody who takes what there is waits for it."""
+        for (sku, location), units in self.places.items():
+            if not self._is_tracked(sku) and self._come_first(sku, location):
+                assert units.on_hand <= units.promised, (sku, location)
+
     def _foretold(self, done: Done) -> None:
-        """No more is promised than there is, and what there is, is promised to whoever asks."""
-        command = done.command
-        if command.type_name != "reserve_stock" or self._is_tracked(command.sku):
+        """No more is promised or sent than there is; and what there is, is to be had."""
+        short = self._short(done.command)
+        if short is None:
             return
-        room = self.room(command.sku, command.location)
-        room -= self._come_first(command.sku, command.location)
-        wanted = self.own(command.sku, command.quantity, command.unit)
         if done.accepted:
-            assert wanted <= room
-        elif done.answer.code == "insufficient_stock":
-            assert wanted > room
+            assert not short
+        elif done.answer.code in {"insufficient_stock", "too_few_to_move"}:
+            assert short
+
+    def _short(self, command: Any) -> bool | None:
+        """Whether there is too little for it; None for a command that this cannot tell of."""
+        match command.type_name:
+            case "reserve_stock" if not self._is_tracked(command.sku):
+                wanted = self.own(command.sku, command.quantity, command.unit)
+                return wanted > self._room_for_new(command.sku, command.location)
+            case "ship_stock" if command.reservation_id is None and command.sku in self.items:
+                units = self.places[command.sku, command.location]
+                wanted = self.own(command.sku, command.quantity, command.unit)
+                return wanted > units.on_hand - units.promised
+            case "move_stock" if command.sku in self.items:
+                units = self.places[command.sku, command.origin]
+                wanted = self.own(command.sku, command.quantity, command.unit)
+                return wanted > units.on_hand - units.promised
+            case "place_order" if self._is_plain(command):
+                return self._is_short_of(command.lines)
+            case _:
+                return None
+
+    def _is_plain(self, order: Any) -> bool:
+        """Allocated as a whole, at once, where its lines say, and of nothing that is tracked."""
+        return (
+            order.allocate
+            and order.allocation == "all"
+            and not order.backorder
+            and order.reservation_id is None
+            and all(
+                line.location is not None
+                and not self._is_tracked(line.sku)
+                and not self.items[line.sku].kit
+                for line in order.lines
+            )
+        )
+
+    def _is_short_of(self, lines: Any) -> bool:
+        wanted: Counter[Place] = Counter()
+        for line in lines:
+            wanted[line.sku, line.location] += self.own(line.sku, line.quantity, line.unit)
+        return any(units > self._room_for_new(*place) for place, units in wanted.items())
+
+    def _room_for_new(self, sku: str, location: str) -> int:
+        return self.room(sku, location) - self._come_first(sku, location)
 
     def _come_first(self, sku: str, location: str) -> int:
         """Units that orders wait for which take what there is."""

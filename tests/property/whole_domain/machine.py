@@ -182,6 +182,8 @@ class WholeDomain(RuleBasedStateMachine):
         if not self.is_whole:
             return
         self.process_managers_follow()
+        for book in self.books.values():
+            book.at_rest()
         at_the_end(self.ledgers, self.laws)
 
     # --- one command
