@@ -85,6 +85,7 @@ class Book(SupplyBook):
         """Allocated as a whole, at once, where its lines say, and of nothing that is tracked."""
         return (
             order.allocate
+            and not order.ship
             and order.allocation == "all"
             and not order.backorder
             and order.reservation_id is None
