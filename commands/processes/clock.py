@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from commands.processes.process import Happened, Instance, Reaction, Sent, Task
+from commands.processes.process import Happened, Instance, Reaction, Sent, Task, said_again
 from domain.cart import stock_streams
 from domain.events import (
     CartConverted,
@@ -26,6 +26,7 @@ from domain.events import (
     StockReserved,
     StockShipped,
 )
+from domain.refusals import ReservationNotDue
 from domain.streams import id_of, kind_of, sku_and_location
 
 SHIPPED: Final = "stock.shipped.v1"
@@ -102,8 +103,11 @@ class Clock:
 
     def answered(self, sent: Sent, instance: Instance, state: OpenReservation | None) -> Answer:
         """Refused is what ended meanwhile, or was extended: then another task has its new time."""
-        del sent, instance
-        return Reaction(state=state)
+        del instance
+        if state is None:
+            return Reaction(state=None)
+        due_at = sent.not_due_before(ReservationNotDue.code, "expires_at")
+        return Reaction(state=state, tasks=said_again(sent, due_at))
 
 
 def _of_cart(happened: Happened, instance: Instance, before: OpenReservation) -> Answer:

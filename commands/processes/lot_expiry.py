@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeGuard
 
-from commands.processes.process import Happened, Instance, Reaction, Sent, Task
+from commands.processes.process import Happened, Instance, Reaction, Sent, Task, said_again
 from domain.events import StockTraced
+from domain.refusals_lots import LotNotExpired
 from domain.streams import id_of
 
 
@@ -78,8 +79,13 @@ class LotExpiry:
         self, sent: Sent, instance: Instance, state: ExpiringStock | None
     ) -> Reaction[ExpiringStock]:
         """Held or not, a lot expires once at a stock: units that come later are told as expired."""
-        del sent, instance
-        return Reaction(state=state)
+        del instance
+        if state is None:
+            return Reaction(state=None)
+        due_at = sent.not_due_before(LotNotExpired.code, "expires_on")
+        if due_at is not None and sent.answer.code == LotNotExpired.code:
+            due_at = _after(due_at.date()) if _ends(due_at.date()) else None
+        return Reaction(state=state, tasks=said_again(sent, due_at))
 
 
 def _ends(expires_on: date | None) -> TypeGuard[date]:
@@ -93,7 +99,7 @@ def _task_id(instance: Instance, lot: str, expires_on: date) -> str:
 
 def _expiry(instance: Instance, lot: str, expires_on: date) -> Task:
     sku, _, location = instance.id.partition("@")
-    due_at = datetime.combine(expires_on + timedelta(days=1), time(), tzinfo=UTC)
+    due_at = _after(expires_on)
     return Task(
         id=_task_id(instance, lot, expires_on),
         due_at=due_at,
@@ -106,3 +112,7 @@ def _expiry(instance: Instance, lot: str, expires_on: date) -> Task:
             "occurred_at": due_at,
         },
     )
+
+
+def _after(expires_on: date) -> datetime:
+    return datetime.combine(expires_on + timedelta(days=1), time(), tzinfo=UTC)

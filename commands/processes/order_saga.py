@@ -12,9 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from msgspec import json
-
-from commands.processes.process import Happened, Instance, Reaction, Sent, Task
+from commands.processes.process import Happened, Instance, Reaction, Sent, Task, said_again
 from domain.events import (
     OrderCancelled,
     OrderPaid,
@@ -25,6 +23,7 @@ from domain.events import (
     PaymentRefunded,
     PaymentTimedOut,
 )
+from domain.refusals_payments import PaymentNotDue
 from eventlog.upcasters import stored_names
 
 PLACED: Final = frozenset(stored_names(["order.placed.v2"]))
@@ -128,6 +127,9 @@ class OrderSaga:
 
     def answered(self, sent: Sent, instance: Instance, state: AwaitedPayment | None) -> Answer:
         """Refused is what was done by hand meanwhile: its own events say what."""
+        if sent.command["type"] == "time_out_payment" and state and state.step == "waiting":
+            due_at = sent.not_due_before(PaymentNotDue.code, "due_at")
+            return Reaction(state=state, tasks=said_again(sent, due_at))
         if state is None or sent.command["type"] not in {"confirm_payment", "cancel_order"}:
             return Reaction(state=state)
         confirms = sent.command["type"] == "confirm_payment"
@@ -136,7 +138,7 @@ class OrderSaga:
             return Reaction(state=replace(state, step="compensated"))
         if sent.answer.outcome == "accepted":
             return _ended(instance, state, "completed")
-        cancelled = json.decode(sent.answer.body).get("refusal", {}).get("status") == "cancelled"
+        cancelled = sent.refusal.get("status") == "cancelled"
         return _ended(instance, state, "compensated" if cancelled else "completed")
 
     def _placed(

@@ -11,10 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
+from msgspec import json
+
+from commands.refusals import OccurredInFuture
 from commands.submission import Answer
 from domain.construction import made_often
 from domain.events import Event
@@ -22,6 +25,9 @@ from domain.events import Event
 # Before every key of a task. No tenant's key can begin so: it is no printable character.
 KEY_MARK = "\x02process/"
 VERSION = 1
+# Between a task's id and when it was refused. No id of the domain has it.
+AGAIN_MARK: Final = "~"
+AGAIN_AFTER: Final = timedelta(seconds=1)
 
 State = TypeVar("State")
 
@@ -81,6 +87,23 @@ class Sent:
     answered_at: datetime
     answer: Answer
 
+    @property
+    def refusal(self) -> Mapping[str, Any]:
+        """Its fields; empty when it was not refused."""
+        found: Mapping[str, Any] = json.decode(self.answer.body).get("refusal", {})
+        return found
+
+    def not_due_before(self, code: str, field: str) -> datetime | None:
+        """The instant (or the midnight in UTC) that a refusal with `code` has in `field`, or the
+        command's own that lies too far ahead; None when it was refused for another reason.
+        """
+        told = self.refusal
+        named = {code: field, OccurredInFuture.code: "occurred_at"}.get(self.answer.code or "", "")
+        if told.get(named) is None:
+            return None
+        found = datetime.fromisoformat(told[named])
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reaction(Generic[State]):
@@ -131,3 +154,24 @@ AnyManager = ProcessManager[Any]
 def task_key(process: str, task_id: str) -> str:
     """The command key of a task."""
     return f"{KEY_MARK}{process}/{task_id}"
+
+
+def said_again(sent: Sent, due_at: datetime | None) -> tuple[Task, ...]:
+    """For a task that was refused because what it is about is not due before `due_at`; None: for
+    another reason.
+
+    When the task was not due before that either, the clock was set back between its sending and
+    its decision: the same is to be sent again, as another task, for a key keeps its answer. Nobody
+    cancels that one: it is refused when it is not needed any more. Otherwise what is due was put
+    off, and has a task at its new time.
+    """
+    if due_at is None or due_at > sent.due_at:
+        return ()
+    said = sent.id.partition(AGAIN_MARK)[0]
+    return (
+        Task(
+            id=f"{said}{AGAIN_MARK}{sent.answered_at.isoformat()}",
+            due_at=max(sent.due_at, sent.answered_at + AGAIN_AFTER),
+            command=sent.command,
+        ),
+    )
