@@ -1,12 +1,15 @@
 """POST /v1/webhooks/payments/{endpoint}: what payment providers report, by Standard Webhooks.
 
 A message is a `record_payment` whose key is its `webhook-id`, in a key space of the endpoint's own:
-sent again it gets the same answer, and no client's key can be the same.
+sent again it gets the same answer, and no client's key can be the same. But for one that is refused
+for what may still come, such as a refund before its capture: its sender sends it again, and each
+attempt is then a command of its own. A report counts once, by its reference, whatever its key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -27,9 +30,13 @@ from commands.complaints import complaints
 from commands.fields import Currency, Id, Instant, Note
 from commands.payment_messages import Amount, RecordPayment, Reference
 from commands.submission import Answer, Submission
+from domain.refusals_payments import CaptureExceedsAuthorised, RefundExceedsCaptured
 
 # Before every key of a message. No tenant's key can begin so: it is no printable character.
 KEY_MARK: Final = "\x03webhook/"
+# Between a message's key and its attempt. No webhook-id can have it.
+ATTEMPT_MARK: Final = "\x03"
+MAY_COME_TRUE: Final = frozenset({CaptureExceedsAuthorised.code, RefundExceedsCaptured.code})
 EXAMPLE: Final = {
     "type": "payment.captured",
     "timestamp": "2026-03-01T09:30:00Z",
@@ -108,6 +115,9 @@ def webhook_routes(
         signed.check(found.secret, body, clock())
         submission = _submission(found, signed, body)
         (answer,) = await write_side.submit([submission], "independent")
+        if answer.replayed and answer.code in MAY_COME_TRUE:
+            attempt = _attempt(submission, signed)
+            (answer,) = await write_side.submit([attempt], "independent")
         if answer.code == "payment_report_exists":
             return _known_already(answer)
         ledger = submission.command.ledger
@@ -125,6 +135,12 @@ def _submission(endpoint: Endpoint, signed: Signed, body: bytes) -> Submission:
         actor=endpoint.actor,
         command=_message(body).command(key=key, ledger=endpoint.ledger),
     )
+
+
+def _attempt(submission: Submission, signed: Signed) -> Submission:
+    """The same message once more: an attempt is known by when it was signed."""
+    key = f"{submission.command.key}{ATTEMPT_MARK}{signed.timestamp}"
+    return replace(submission, command=submission.command.model_copy(update={"key": key}))
 
 
 def _message(body: bytes) -> PaymentMessage:

@@ -118,10 +118,29 @@ def test_what_cannot_be_true_is_refused(provider: Provider) -> None:
     provider.report("m1", "authorised")
     beyond = provider.report("m2", "captured", amount_micros=5_000_001, reference="c")
     assert (beyond.status_code, beyond.json()["code"]) == (409, "capture_exceeds_authorised")
-    assert provider.report("m2", "captured", amount_micros=5_000_001, reference="c").headers[
-        "Idempotent-Replayed"
-    ]
+    again = provider.report("m2", "captured", amount_micros=5_000_001, reference="c")
+    assert (again.status_code, again.json()["code"]) == (409, "capture_exceeds_authorised")
+    strange = provider.report("m3", "captured", currency="EUR")
+    assert strange.json()["code"] == "payment_differs"
+    assert provider.report("m3", "captured", currency="EUR").headers["Idempotent-Replayed"]
     assert types(provider.business) == ["payment.authorised.v1"]
+
+
+def test_a_refund_that_comes_before_its_capture_counts_once_when_it_is_sent_again(
+    provider: Provider,
+) -> None:
+    body, begin = message("refunded", reference="re-1"), int(time.time())
+    for attempt in range(3):
+        early = provider.send("m1", body, sent_at=begin + attempt)
+        assert (early.status_code, early.json()["code"]) == (409, "refund_exceeds_captured")
+    assert provider.report("m2", "captured", reference="cap-1").status_code == 200
+    recorded = provider.send("m1", body, sent_at=begin + 3)
+    assert recorded.json()["result"] == {"status": "refunded"}
+    for attempt in (3, 4):
+        assert provider.send("m1", body, sent_at=begin + attempt).status_code == 200
+    other = provider.send("m1", message("refunded", reference="re-2"), sent_at=begin + 5)
+    assert other.json()["code"] == "key_conflict"
+    assert types(provider.business) == ["payment.captured.v1", "payment.refunded.v1"]
 
 
 def test_nobody_reports_without_the_endpoint_s_secret(provider: Provider) -> None:
