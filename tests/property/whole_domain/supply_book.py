@@ -209,8 +209,7 @@ class SupplyBook(OrderBook):
     def arrive_crossing(self, command: Any) -> None:
         for line in command.lines:
             lots = {each.lot: each.quantity for each in line.lots} or {"": line.quantity}
-            is_lot = self.items[line.sku].tracking == "lot"
-            self.come(line.sku, command.destination, lots, line if is_lot else None)
+            self.come(line.sku, command.destination, lots, line)
 
     def hand_over_crossing(self, command: Any) -> None:
         crossing = self.crossings[command.crossing_id]
