@@ -50,7 +50,7 @@ ROUTES: Mapping[StreamKind, Routes] = {
     "stock": Routes(
         path="stock-details",
         name="stock_details",
-        words=("stock's holds, lots and queue (its id is `sku@location`)", "stocks"),
+        words=("stock's holds, lots, queue and arrivals (its id is `sku@location`)", "stocks"),
         tag="stock",
     ),
     "item": Routes(

@@ -6,20 +6,37 @@ Made from what happens beside receiving, promising and sending alone: those are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import cast
 
 from domain import moving_stock
-from domain.events import StockEvent, StockTraced
+from domain.events import ArrivalClosed, ArrivalExpected, ArrivalSource, StockEvent, StockTraced
 from domain.stock import Hold, LotUnits, Stock, Waiting, promise_key
 from projections.documents.kind import Kind, Told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """What is still expected here of one line of a purchase or a transfer, and on which day."""
+
+    source: ArrivalSource
+    source_id: str
+    line: int
+    quantity: int
+    expected_on: date | None = None
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        return (self.source, self.source_id, self.line)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockDetails:
     """`queue`: orders that wait here, in the order they are served. `lots`: those with units here,
     the longest there first; serials, of which there may be any number, are documents themselves.
+    `arrivals` name the units that are incoming or in transit.
     """
 
     sku: str
@@ -30,6 +47,7 @@ class StockDetails:
     holds: tuple[Hold, ...] = ()
     queue: tuple[Waiting, ...] = ()
     lots: tuple[LotUnits, ...] = ()
+    arrivals: tuple[Arrival, ...] = ()
 
 
 def _fold(details: StockDetails | None, name: str, told: Told) -> StockDetails:
@@ -60,7 +78,27 @@ def _fold(details: StockDetails | None, name: str, told: Told) -> StockDetails:
         holds=tuple(stock.holds.values()),
         queue=tuple(stock.queue.values()),
         lots=tuple(stock.lots.values()),
+        arrivals=_expected(known.arrivals, told),
     )
+
+
+def _expected(known: Iterable[Arrival], told: Told) -> tuple[Arrival, ...]:
+    """The day is the one that was told last."""
+    found = {arrival.key: arrival for arrival in known}
+    for event, _ in told:
+        if isinstance(event, ArrivalExpected | ArrivalClosed):
+            came = Arrival(
+                source=event.source, source_id=event.source_id, line=event.line, quantity=0
+            )
+            before = found.get(came.key, came)
+            if isinstance(event, ArrivalExpected):
+                units, expected_on = before.quantity + event.quantity, event.expected_on
+            else:
+                units, expected_on = before.quantity - event.quantity, before.expected_on
+            found[came.key] = replace(before, quantity=units, expected_on=expected_on)
+            if units <= 0:
+                del found[came.key]
+    return tuple(found.values())
 
 
 def _status(details: StockDetails) -> str:

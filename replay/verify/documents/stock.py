@@ -20,6 +20,8 @@ class StockDocument:
         self._queue: dict[tuple[str, int], int] = {}
         self._how: dict[tuple[str, int], Data] = {}
         self._lots: dict[str, Data] = {}
+        self._arrivals: dict[tuple[str, str, int], int] = {}
+        self._days: dict[tuple[str, str, int], str | None] = {}
 
     def apply(self, row: EventRow, data: Data) -> None:
         match row.type:
@@ -29,9 +31,9 @@ class StockDocument:
                 if data.get("hold_id") is not None:
                     self._let_go(data["hold_id"], data["quantity"])
             case "stock.arrival_expected.v1":
-                self._expect(data["source"], data["quantity"])
+                self._expect(data, data["quantity"])
             case "stock.arrival_closed.v1":
-                self._expect(data["source"], -data["quantity"])
+                self._expect(data, -data["quantity"])
             case "stock.backordered.v1":
                 self._wait(data, data["quantity"])
             case "stock.backorder_closed.v1":
@@ -70,6 +72,16 @@ class StockDocument:
                 for (order, line), units in self._queue.items()
             ],
             "lots": list(self._lots.values()),
+            "arrivals": [
+                {
+                    "source": source,
+                    "source_id": source_id,
+                    "line": line,
+                    "quantity": units,
+                    "expected_on": self._days[source, source_id, line],
+                }
+                for (source, source_id, line), units in self._arrivals.items()
+            ],
         }
 
     def _hold(self, data: Data) -> None:
@@ -88,11 +100,17 @@ class StockDocument:
             if hold["quantity"] <= 0:
                 del self._holds[hold_id]
 
-    def _expect(self, source: str, units: int) -> None:
-        if source == "purchase":
+    def _expect(self, data: Data, units: int) -> None:
+        if data["source"] == "purchase":
             self._incoming += units
         else:
             self._in_transit += units
+        of = (data["source"], data["source_id"], data["line"])
+        self._arrivals[of] = self._arrivals.get(of, 0) + units
+        if units > 0:
+            self._days[of] = data.get("expected_on")
+        if self._arrivals[of] <= 0:
+            del self._arrivals[of]
 
     def _wait(self, data: Data, units: int) -> None:
         self._waiting += units

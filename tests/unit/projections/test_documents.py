@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import date
+from typing import Any
 
 import msgspec
 import pytest
@@ -121,6 +123,45 @@ def test_two_independent_folds_agree_on_a_count_that_was_put_right_while_it_was_
     assert other.body() == msgspec.json.decode(msgspec.json.encode(document.body))
 
 
+def test_two_independent_folds_name_what_is_on_its_way_and_its_day() -> None:
+    here: dict[str, Any] = {"sku": "A", "location": "WH"}
+    bought: dict[str, Any] = {**here, "source": "purchase", "source_id": "q", "line": 1}
+    moved: dict[str, Any] = {**here, "source": "transfer", "source_id": "t", "line": 2}
+    first, then = date(2026, 4, 1), date(2026, 4, 9)
+    told: list[facts.Event] = [
+        facts.ArrivalExpected(**bought, quantity=10, expected_on=first),
+        facts.ArrivalExpected(**moved, quantity=4),
+        facts.ArrivalClosed(**bought, quantity=3, outcome="received"),
+        facts.ArrivalExpected(**{**bought, "line": 2}, quantity=1, expected_on=first),
+        facts.ArrivalClosed(**{**bought, "line": 2}, quantity=1, outcome="cancelled"),
+    ]
+    assert arrivals(told) == [
+        ("purchase", "q", 1, 7, "2026-04-01"),
+        ("transfer", "t", 2, 4, None),
+    ]
+    told += [
+        facts.ArrivalClosed(**bought, quantity=7, outcome="rescheduled"),
+        facts.ArrivalExpected(**bought, quantity=9, expected_on=then),
+        facts.ArrivalClosed(**bought, quantity=1, outcome="short"),
+    ]
+    assert arrivals(told) == [
+        ("transfer", "t", 2, 4, None),
+        ("purchase", "q", 1, 8, "2026-04-09"),
+    ]
+
+
+def arrivals(told: Iterable[facts.Event]) -> list[tuple[Any, ...]]:
+    """As they are shown, and by the independent fold: both say the same."""
+    events = [recorded("stock-A@WH", fact, number) for number, fact in enumerate(told, 1)]
+    (document,) = folded(*[[event] for event in events]).values()
+    other = independent.KINDS["stock"].begin("A@WH")
+    for event in events:
+        other.apply(as_row(event), msgspec.json.decode(event.data))
+    body = msgspec.json.decode(msgspec.json.encode(document.body))
+    assert other.body() == body
+    return [tuple(each.values()) for each in body["arrivals"]]
+
+
 def as_row(event: RecordedEvent) -> EventRow:
     return EventRow(
         ledger=event.ledger,
@@ -156,6 +197,9 @@ def test_a_stock_s_details_are_those_of_the_domain_s_whole_fold() -> None:
         stock = stocks[f"{details.sku}@{details.location}"]
         for name in ("incoming", "in_transit", "waiting"):
             assert getattr(details, name) == getattr(stock, name)
+        for source, expected in (("purchase", stock.incoming), ("transfer", stock.in_transit)):
+            named = (each.quantity for each in details.arrivals if each.source == source)
+            assert sum(named) == expected
         for name in ("holds", "queue", "lots"):
             assert getattr(details, name) == tuple(getattr(stock, name).values())
 
