@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.conftest import ROOT, Stack
 
 PAGE = ROOT / "docs" / "replay-tutorial.md"
@@ -68,6 +70,7 @@ def first_missing(said: tuple[str, ...], printed: str) -> str | None:
     return None
 
 
+@pytest.mark.long
 def test_the_tutorial_does_what_it_says(stack: Stack, tmp_path: Path) -> None:
     page = list(commands())
     assert len(page) > 20, "the page's commands are found"

@@ -124,6 +124,7 @@ def test_killed_around_its_receipt_a_promotion_has_it_and_every_ledger_is_told_o
     assert receipts_of(stores.replay(replay_id)) == [receipt]
 
 
+@pytest.mark.long
 def test_killed_at_any_step_of_the_way_back_all_stores_are_new_or_all_old(at_hand: Ready) -> None:
     at_hand.does("promote")
     for point in BEFORE_THE_COMMIT[2:]:

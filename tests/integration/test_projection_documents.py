@@ -76,6 +76,15 @@ def test_a_stock_s_row_tells_who_holds_its_units_and_who_waits_for_them(
                 "held_by": {},
             }
         ],
+        "arrivals": [
+            {
+                "source": "purchase",
+                "source_id": "p1",
+                "line": 1,
+                "quantity": 30,
+                "expected_on": None,
+            }
+        ],
     }
     assert (row["status"], row["opened_position"], row["position"]) == ("open", 1, 5)
     assert row["refs"] == ["hold:h1", "location:WH", "lot:A/L1", "order:o1", "order:o2", "sku:A"]
