@@ -96,6 +96,7 @@ def test_killed_at_any_step_of_a_promotion_all_stores_are_old_or_all_new(at_hand
     at_hand.stands(2, 2)
 
 
+@pytest.mark.long
 def test_killed_around_its_receipt_a_promotion_has_it_and_every_ledger_is_told_once(
     at_hand: Ready,
 ) -> None:

@@ -69,6 +69,7 @@ def killable(
         )
 
 
+@pytest.mark.long
 def test_killed_at_every_step_in_turn_one_replay_comes_to_the_same_bytes(
     killable: Killable,
 ) -> None:
