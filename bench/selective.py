@@ -79,6 +79,10 @@ SELECT 'bench', {{ledger:String}}, n, {{shard:UInt16}}, n,
 """
 
 
+# Keys that `_spoil` has made wrong, by read model.
+CHANGED = {"stock_levels": 1, "availability": 1, "movements": 2}
+
+
 def measure() -> list[Figure]:
     """On servers that nobody else uses."""
     with _filled() as (admin_dsn, around):
@@ -89,7 +93,8 @@ def measure() -> list[Figure]:
             done = replay_keys(around, Selection(sku=SPOILED))
             seconds["all"].append(time.perf_counter() - started)
             assert done.complete
-            assert [each.changed_keys for each in done.outcomes] == [1, 0, 1, 2], done.as_dict()
+            changed = {each.projection: each.changed_keys for each in done.outcomes}
+            assert {name: keys for name, keys in changed.items() if keys} == CHANGED, done.as_dict()
             for each in done.outcomes:
                 _spoil(admin_dsn, around)
                 started = time.perf_counter()
