@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from commands import crossing_messages as say
 from commands.own_units import in_own_units
-from commands.view import CommandView
+from commands.view import CommandView, shelves_of
 from domain import crossing_legs
 from domain.events import CrossingArrived, CrossingDispatched, CrossingLine, LineLot
 from domain.line_lots import NamedLine
@@ -70,7 +70,7 @@ def hand_over_crossing(
     command: say.HandOverCrossing, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
     known = view.crossing(command.crossing_id)
-    shelves = view.shelves(known.stock_streams if known else ())
+    shelves = shelves_of(known, view)
     return crossing_legs.hand_over(known, command.crossing_id, shelves, occasion)
 
 
@@ -78,5 +78,5 @@ def return_crossing(
     command: say.ReturnCrossing, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
     known = view.crossing(command.crossing_id)
-    shelves = view.shelves(known.stock_streams if known else ())
+    shelves = shelves_of(known, view)
     return crossing_legs.give_back(known, command.crossing_id, command.code, shelves, occasion)

@@ -4,18 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from commands import fulfilment_messages as say
 from commands.lot_fields import named_by_line, units_named
 from commands.own_units import in_own_units
-from commands.view import CommandView
+from commands.view import CommandView, shelves_of
 from domain import picking, returns, shipments, shipping
 from domain.consignments import Consignment
 from domain.events import InspectedLine, LineQuantity, ShippedLine
 from domain.order import Order
 from domain.refusals import Refusal
-from domain.shelf import Shelf
 from domain.streams import stock_stream
 from domain.values import Facts, Occasion
 
@@ -158,10 +155,6 @@ def arrival_streams(command: say.InspectReturn, order: Order | None) -> tuple[st
             if each.line in skus
         )
     )
-
-
-def shelves_of(order: Order | None, view: CommandView) -> Mapping[str, Shelf]:
-    return view.shelves(order.stock_streams if order else ())
 
 
 def quantities(

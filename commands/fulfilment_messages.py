@@ -8,9 +8,10 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from commands.fields import Id, InUnit, Level, LineNumber, Note, Quantity
+from commands.lines import check_numbers
 from commands.lot_fields import LotFields
 from commands.message import Message
-from commands.order_messages import UNREAD_ORDER_LINES, Line, OrderedLine, distinct
+from commands.order_messages import UNREAD_ORDER_LINES, Line, OrderedLine
 from domain.events import Inspection
 from domain.values import ORDER_LINES_MAX
 
@@ -113,7 +114,7 @@ class PickOrder(_OrderCommand):
 
     @model_validator(mode="after")
     def lines_are_distinct(self) -> Self:
-        distinct(self.lines or ())
+        check_numbers(self.lines or ())
         return self
 
 
@@ -201,7 +202,7 @@ class CancelShipment(_OrderCommand):
 
     @model_validator(mode="after")
     def lines_are_distinct(self) -> Self:
-        distinct(self.lines)
+        check_numbers(self.lines)
         return self
 
 
@@ -250,5 +251,5 @@ class ExchangeOrder(_OrderCommand):
 
     @model_validator(mode="after")
     def lines_are_distinct(self) -> Self:
-        distinct(self.replacement_lines)
+        check_numbers(self.replacement_lines)
         return self

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
@@ -16,7 +17,12 @@ class NumberedLine(BaseModel):
     line: LineNumber
 
 
-def check_numbers(lines: Sequence[NumberedLine]) -> None:
+class Numbered(Protocol):
+    @property
+    def line(self) -> int: ...
+
+
+def check_numbers(lines: Iterable[Numbered]) -> None:
     """Raises PydanticCustomError for a number that stands twice."""
     seen: set[int] = set()
     for each in lines:

@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 from commands import fulfilment_messages as fulfil
 from commands import order_messages as say
-from commands.fulfilment_decisions import quantities, shelves_of
+from commands.fulfilment_decisions import quantities
 from commands.handler import shelf_streams
 from commands.order_reach import too_many_places, too_wide, unsourced
 from commands.own_units import in_own_units
-from commands.view import CommandView
+from commands.view import CommandView, shelves_of
 from domain import (
     backorders,
     cart,

@@ -24,6 +24,7 @@ from commands.fields import (
     Price,
     Quantity,
 )
+from commands.lines import check_numbers
 from commands.message import Message
 from commands.personal import WithDestination
 from domain.events import Allocation, PaymentTerms, Strategy
@@ -60,18 +61,6 @@ class OrderedLine(Line):
         UnitPrice,
         Field(description="Of one of the item's own unit, in millionths of the currency's."),
     ] = 0
-
-
-def distinct(lines: tuple[Line, ...]) -> None:
-    """No line's number stands twice."""
-    seen: set[int] = set()
-    for each in lines:
-        number: int = each.line  # type: ignore[attr-defined] # every kind of line has a number
-        if number in seen:
-            raise PydanticCustomError(
-                "line_repeated", "line {line} stands twice: number each line once", vars(each)
-            )
-        seen.add(number)
 
 
 class PlaceOrder(WithDestination):
@@ -132,7 +121,7 @@ class PlaceOrder(WithDestination):
 
     @model_validator(mode="after")
     def lines_are_distinct(self) -> Self:
-        distinct(self.lines)
+        check_numbers(self.lines)
         return self
 
     @model_validator(mode="after")

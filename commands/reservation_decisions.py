@@ -10,7 +10,7 @@ from __future__ import annotations
 from commands import reservation_messages as say
 from commands.messages import ExpireReservation, ReleaseReservation
 from commands.own_units import in_own_units
-from commands.view import CommandView
+from commands.view import CommandView, shelves_of
 from domain import cart, policy, promises
 from domain.events import CartLine, CartReserved
 from domain.policy import Policy
@@ -39,7 +39,7 @@ def reserve_cart(
 
 def extend_cart(command: say.ExtendCart, view: CommandView, occasion: Occasion) -> Facts | Refusal:
     known = view.cart(command.reservation_id)
-    shelves = view.shelves(known.stock_streams if known else ())
+    shelves = shelves_of(known, view)
     return cart.extend(
         known,
         command.reservation_id,
@@ -54,13 +54,13 @@ def release_cart(
     command: say.ReleaseCart, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
     known = view.cart(command.reservation_id)
-    shelves = view.shelves(known.stock_streams if known else ())
+    shelves = shelves_of(known, view)
     return cart.release(known, command.reservation_id, shelves, occasion)
 
 
 def expire_cart(command: say.ExpireCart, view: CommandView, occasion: Occasion) -> Facts | Refusal:
     known = view.cart(command.reservation_id)
-    shelves = view.shelves(known.stock_streams if known else ())
+    shelves = shelves_of(known, view)
     return cart.expire(known, command.reservation_id, shelves, occasion)
 
 

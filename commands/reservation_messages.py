@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from commands.fields import Id, Instant, InUnit, Level, LineNumber, Quantity, ReasonCode
+from commands.lines import check_numbers
 from commands.message import Message
 from commands.order_messages import Line
 from domain.events import PolicySet
@@ -43,13 +44,7 @@ class ReserveCart(Message):
 
     @model_validator(mode="after")
     def lines_are_distinct(self) -> Self:
-        seen: set[int] = set()
-        for each in self.lines:
-            if each.line in seen:
-                raise PydanticCustomError(
-                    "line_repeated", "line {line} stands twice: number each line once", vars(each)
-                )
-            seen.add(each.line)
+        check_numbers(self.lines)
         return self
 
     def estimated_events(self) -> int:

@@ -10,7 +10,7 @@ from commands import move_messages as move_say
 from commands import purchase_messages as purchase_say
 from commands import transfer_messages as transfer_say
 from commands.own_units import in_own_units
-from commands.view import CommandView
+from commands.view import CommandView, shelves_of
 from domain import moving, purchasing, transferring
 from domain.events import (
     PurchaseChanged,
@@ -63,7 +63,7 @@ def approve_purchase(
     command: purchase_say.ApprovePurchase, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
     purchase = view.purchase(command.purchase_id)
-    shelves = view.shelves(purchase.stock_streams if purchase else ())
+    shelves = shelves_of(purchase, view)
     return purchasing.approve(purchase, command.purchase_id, shelves, occasion)
 
 
@@ -99,7 +99,7 @@ def receive_purchase(
     return purchasing.receive(
         purchase,
         command.purchase_id,
-        view.shelves(purchase.stock_streams if purchase else ()),
+        shelves_of(purchase, view),
         occasion,
         receipt_id=command.receipt_id,
         delivered=delivered,
@@ -110,7 +110,7 @@ def close_purchase(
     command: purchase_say.ClosePurchase, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
     purchase = view.purchase(command.purchase_id)
-    shelves = view.shelves(purchase.stock_streams if purchase else ())
+    shelves = shelves_of(purchase, view)
     return purchasing.close(purchase, command.purchase_id, command.reason, shelves, occasion)
 
 
@@ -118,7 +118,7 @@ def cancel_purchase(
     command: purchase_say.CancelPurchase, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
     purchase = view.purchase(command.purchase_id)
-    shelves = view.shelves(purchase.stock_streams if purchase else ())
+    shelves = shelves_of(purchase, view)
     return purchasing.cancel(purchase, command.purchase_id, command.reason, shelves, occasion)
 
 
@@ -149,7 +149,7 @@ def dispatch_transfer(
     command: transfer_say.DispatchTransfer, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
     transfer = view.transfer(command.transfer_id)
-    shelves = view.shelves(transfer.stock_streams if transfer else ())
+    shelves = shelves_of(transfer, view)
     lines = None if command.lines is None else _units(command.lines)
     return transferring.dispatch(transfer, command.transfer_id, lines, shelves, occasion)
 
@@ -162,7 +162,7 @@ def receive_transfer(
     return transferring.receive(
         transfer,
         command.transfer_id,
-        view.shelves(transfer.stock_streams if transfer else ()),
+        shelves_of(transfer, view),
         occasion,
         receipt_id=command.receipt_id,
         arrived=_units(command.lines),
@@ -176,7 +176,7 @@ def close_transfer(
     return transferring.close(
         transfer,
         command.transfer_id,
-        view.shelves(transfer.stock_streams if transfer else ()),
+        shelves_of(transfer, view),
         occasion,
         rest=command.rest,
         reason=command.reason,
@@ -187,7 +187,7 @@ def cancel_transfer(
     command: transfer_say.CancelTransfer, view: CommandView, occasion: Occasion
 ) -> Facts | Refusal:
     transfer = view.transfer(command.transfer_id)
-    shelves = view.shelves(transfer.stock_streams if transfer else ())
+    shelves = shelves_of(transfer, view)
     return transferring.cancel(transfer, command.transfer_id, command.reason, shelves, occasion)
 
 

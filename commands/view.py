@@ -251,3 +251,15 @@ class CommandView(Overlay):
 
     def _state(self, stream: str) -> State | None:
         return self.state_of((self._ledger, stream)).state
+
+
+class OnStocks(Protocol):
+    """A document that is about stocks: an order, a purchase, a transfer or a cart."""
+
+    @property
+    def stock_streams(self) -> tuple[str, ...]: ...
+
+
+def shelves_of(document: OnStocks | None, view: CommandView) -> Mapping[str, Shelf]:
+    """Of every stock that it is about; none when there is no such document."""
+    return view.shelves(document.stock_streams if document else ())
